@@ -1,0 +1,1 @@
+//! The seam between media: Source, Sink, copy, and a medium in memory.

@@ -1,0 +1,3 @@
+//! The cooperage command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Trees of files to and from tar bytes: canonical when writing, strict and lossless when reading.

@@ -1,0 +1,3 @@
+//! A small HTTP service.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! What the workspace does to itself.
+
+fn main() {}
