@@ -1,0 +1,30 @@
+//! What the tests of all crates share: real counterparts, golden values, ragged streams.
+//!
+//! - [`peers`] finds the programs that images must be right for (skopeo, umoci, …) in both of their
+//!   generations, and says aloud when one is missing.
+//! - [`docker`], [`containerd`], [`podman`] and [`registry`] start the real thing and end it again.
+//! - [`golden`] holds what must never change unseen.
+//! - [`listing`] and [`ragged`] compare unpacked trees and feed streams in uneven pieces.
+//!
+//! A helper of tests says what went wrong by panicking, with the words of the program that failed;
+//! where a failure is what a test wants to see, it gets a [`peers::Failed`].
+
+#![expect(clippy::missing_panics_doc, reason = "see the last paragraph above")]
+
+pub mod peers;
+
+pub mod docker;
+
+pub mod containerd;
+pub mod podman;
+pub mod registry;
+
+pub mod golden;
+pub mod http;
+pub mod listing;
+pub mod ragged;
+
+mod host;
+mod settings;
+
+pub use listing::tree_listing;

@@ -1,0 +1,92 @@
+//! The real programs that images are tested against, in two generations.
+//!
+//! Every function here gives `None` when its program is missing, and says so: a test is one line
+//! longer for each peer it needs.
+//!
+//! ```no_run
+//! use cooperage_testkit::peers::{self, Generation};
+//!
+//! let Some(skopeo) = peers::skopeo(Generation::Stable) else { return };
+//! let text = skopeo.run(["inspect", "oci:layout"]).expect("skopeo reads the layout");
+//! ```
+//!
+//! Whether missing is a failure, the environment decides: see [`Requirement`].
+
+mod place;
+mod program;
+mod requirement;
+pub(crate) mod supervised;
+
+use crate::host;
+use place::Absent;
+
+pub use place::Generation;
+pub(crate) use program::text;
+pub use program::{Failed, Program};
+pub use requirement::Requirement;
+
+/// skopeo, told to trust every signature policy.
+#[must_use]
+pub fn skopeo(generation: Generation) -> Option<Program> {
+    Some(find(generation, "skopeo", Way::Direct)?.with_arguments(["--insecure-policy"]))
+}
+
+/// umoci.
+#[must_use]
+pub fn umoci(generation: Generation) -> Option<Program> {
+    find(generation, "umoci", Way::Direct)
+}
+
+/// buildah. It keeps images in the machine's own store unless told `--root` and `--runroot`.
+#[must_use]
+pub fn buildah(generation: Generation) -> Option<Program> {
+    find(generation, "buildah", Way::Inside)
+}
+
+/// crane, which exists in the modern generation alone.
+#[must_use]
+pub fn crane() -> Option<Program> {
+    find(Generation::Modern, "crane", Way::Direct)
+}
+
+/// oras, which exists in the modern generation alone.
+#[must_use]
+pub fn oras() -> Option<Program> {
+    find(Generation::Modern, "oras", Way::Direct)
+}
+
+/// Any other program of the machine itself, such as `pigz`, `bsdtar` or `setcap`.
+#[must_use]
+pub fn tool(name: &str) -> Option<Program> {
+    find(Generation::Stable, name, Way::Direct)
+}
+
+/// How a program of the modern root is started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Way {
+    /// By the root's own loader: it sees the files of the machine, at no cost.
+    Direct,
+    /// With the root as its root: for what starts itself again, or reads its own `/etc`.
+    Inside,
+}
+
+/// The program, or `None` once its absence was reported.
+pub(crate) fn find(generation: Generation, name: &str, way: Way) -> Option<Program> {
+    let found = place::find(generation, name).and_then(|path| {
+        if way == Way::Inside && !host::is_root() {
+            return Err(Absent::Missing("needs root".to_owned()));
+        }
+        Ok(match (generation, way) {
+            (Generation::Stable, _) => Program::of_machine(name, &path),
+            (Generation::Modern, Way::Direct) => Program::by_loader(name, &place::root()?, &path),
+            (Generation::Modern, Way::Inside) => Program::inside(name, &place::root()?, &path),
+        })
+    });
+    match found {
+        Ok(program) => Some(program),
+        Err(absent) => {
+            Requirement::from_environment().report(&format!("{name} ({generation})"), &absent);
+            None
+        }
+    }
+}

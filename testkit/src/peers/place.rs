@@ -1,0 +1,75 @@
+//! Where the programs of both generations lie.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::settings;
+
+/// Which of two releases of a program.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Generation {
+    /// The machine's own: Debian 12, with Docker 20.10, skopeo 1.9, umoci 0.4.
+    Stable,
+    /// That of the modern root: Docker 28, skopeo 1.22, umoci 0.6 or newer.
+    Modern,
+}
+
+impl Generation {
+    /// Both, the elder first.
+    pub const ALL: [Self; 2] = [Self::Stable, Self::Modern];
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stable => "stable",
+            Self::Modern => "modern",
+        })
+    }
+}
+
+/// Why a program cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Absent {
+    /// It is not installed, or what it needs is not; in words that follow the program's name.
+    Missing(String),
+    /// The modern root could not be made on this day; the installer says why.
+    Unavailable(String),
+}
+
+/// The directory that holds the modern root, and what the installer has to say about it.
+///
+/// The installer (`xtask/src/peers/place.rs`) has the same three names; a test compares them.
+pub(crate) fn home() -> PathBuf {
+    settings::path("COOPERAGE_PEERS").unwrap_or_else(|| PathBuf::from("/var/lib/cooperage-peers"))
+}
+
+/// The modern root, if it was made to its end.
+pub(crate) fn root() -> Result<PathBuf, Absent> {
+    let home = home();
+    let root = home.join("forky");
+    if root.join("cooperage-peers.stamp").is_file() {
+        return Ok(root);
+    }
+    match std::fs::read_to_string(home.join("forky.unavailable")) {
+        Ok(reason) => Err(Absent::Unavailable(reason.trim().to_owned())),
+        Err(_) => Err(Absent::Missing(
+            "is missing: there is no modern root".to_owned(),
+        )),
+    }
+}
+
+/// The program's absolute path: seen from the machine if stable, from within the root if modern.
+pub(crate) fn find(generation: Generation, name: &str) -> Result<PathBuf, Absent> {
+    let base = match generation {
+        Generation::Stable => PathBuf::from("/"),
+        Generation::Modern => root()?,
+    };
+    // By explicit path: what `PATH` finds first may be some other release.
+    ["usr/bin", "usr/sbin", "bin", "sbin"]
+        .iter()
+        .map(|dir| Path::new(dir).join(name))
+        .find(|path| base.join(path).is_file())
+        .map(|path| Path::new("/").join(path))
+        .ok_or_else(|| Absent::Missing("is missing".to_owned()))
+}

@@ -1,0 +1,11 @@
+//! The test kit against the machine: every peer starts, does what it is for, and ends.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "what helpers of tests unwrap is an assertion too"
+)]
+
+mod engines;
+mod places;
+mod programs;
+mod streams;
