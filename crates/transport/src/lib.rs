@@ -1,0 +1,1 @@
+//! Opens media by the names people type: oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE.
