@@ -34,8 +34,8 @@ pub enum EncodeError<E> {
 /// More threads than this are not started, however many are asked for.
 const MAX_WORKERS: usize = 256;
 
-/// Where encoded bytes go: first the raw bytes of a block, then its stored bytes.
-pub(crate) type Sink<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
+/// Where encoded blocks go: the uncompressed bytes of a block, and the same as stored.
+pub type BlockSink<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 
 /// Compresses blocks in parallel and hands them in order to `sink(raw, stored)`: the uncompressed
 /// bytes of a block and the same as stored.
@@ -83,7 +83,7 @@ pub fn encode_blocks<B: Blocks + ?Sized>(
     blocks: &B,
     encoding: &Encoding,
     threads: NonZeroUsize,
-    sink: &mut dyn FnMut(&[u8], &[u8]) -> io::Result<()>,
+    sink: &mut BlockSink<'_>,
 ) -> Result<Vec<BlockRecord>, EncodeError<B::Error>> {
     let mut tally = Tally::default();
     let header = codec::header(encoding);
@@ -94,7 +94,11 @@ pub fn encode_blocks<B: Blocks + ?Sized>(
     Ok(records)
 }
 
-fn pass<E>(stored: &[u8], tally: &mut Tally, sink: &mut Sink<'_>) -> Result<(), EncodeError<E>> {
+fn pass<E>(
+    stored: &[u8],
+    tally: &mut Tally,
+    sink: &mut BlockSink<'_>,
+) -> Result<(), EncodeError<E>> {
     if !stored.is_empty() {
         tally.pass(stored);
         sink(&[], stored).map_err(EncodeError::Write)?;
@@ -108,7 +112,7 @@ pub(crate) fn encode_body<B: Blocks + ?Sized>(
     encoding: &Encoding,
     threads: NonZeroUsize,
     tally: &mut Tally,
-    sink: &mut Sink<'_>,
+    sink: &mut BlockSink<'_>,
 ) -> Result<Vec<BlockRecord>, EncodeError<B::Error>> {
     let mut output = Output {
         tally,
@@ -127,7 +131,7 @@ pub(crate) fn encode_body<B: Blocks + ?Sized>(
 /// Takes encoded blocks, in order.
 struct Output<'a, 's> {
     tally: &'a mut Tally,
-    sink: &'a mut Sink<'s>,
+    sink: &'a mut BlockSink<'s>,
     records: Vec<BlockRecord>,
 }
 

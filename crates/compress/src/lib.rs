@@ -58,5 +58,5 @@ pub use encoding::{
     Codec, DEFAULT_GZIP_LEVEL, DEFAULT_ZSTD_LEVEL, EncoderId, Encoding, EncodingError,
     MAX_BLOCK_SIZE, MIN_BLOCK_SIZE,
 };
-pub use engine::{EncodeError, encode_blocks};
+pub use engine::{BlockSink, EncodeError, encode_blocks};
 pub use sniff::{Detected, sniff};

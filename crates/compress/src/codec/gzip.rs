@@ -14,9 +14,11 @@ pub(super) const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// The last DEFLATE block, empty (fixed codes, end of block), then CRC-32 and length modulo 2^32.
 pub(super) fn trailer(crc32: u32, len: u64) -> [u8; 10] {
-    let [a, b, c, d] = crc32.to_le_bytes();
-    let [e, f, g, h, ..] = len.to_le_bytes();
-    [0x03, 0x00, a, b, c, d, e, f, g, h]
+    let mut trailer = [0x03; 10];
+    trailer[1] = 0x00;
+    trailer[2..6].copy_from_slice(&crc32.to_le_bytes());
+    trailer[6..].copy_from_slice(&(len as u32).to_le_bytes());
+    trailer
 }
 
 /// The base 2 logarithm of DEFLATE's largest window, 32 KiB.
