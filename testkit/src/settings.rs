@@ -18,3 +18,8 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
 }
+
+/// The text that `name` holds, if it holds one.
+pub(crate) fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -37,21 +37,26 @@ pub(crate) enum Absent {
     Unavailable(String),
 }
 
+// The installer (`xtask/src/peers/place.rs`) has these names too; a test compares them.
+const VARIABLE: &str = "COOPERAGE_PEERS";
+const DIRECTORY: &str = "/var/lib/cooperage-peers";
+const ROOT: &str = "forky";
+const UNAVAILABLE: &str = "forky.unavailable";
+const STAMP: &str = "cooperage-peers.stamp";
+
 /// The directory that holds the modern root, and what the installer has to say about it.
-///
-/// The installer (`xtask/src/peers/place.rs`) has the same three names; a test compares them.
 pub(crate) fn home() -> PathBuf {
-    settings::path("COOPERAGE_PEERS").unwrap_or_else(|| PathBuf::from("/var/lib/cooperage-peers"))
+    settings::path(VARIABLE).unwrap_or_else(|| PathBuf::from(DIRECTORY))
 }
 
 /// The modern root, if it was made to its end.
 pub(crate) fn root() -> Result<PathBuf, Absent> {
     let home = home();
-    let root = home.join("forky");
-    if root.join("cooperage-peers.stamp").is_file() {
+    let root = home.join(ROOT);
+    if root.join(STAMP).is_file() {
         return Ok(root);
     }
-    match std::fs::read_to_string(home.join("forky.unavailable")) {
+    match std::fs::read_to_string(home.join(UNAVAILABLE)) {
         Ok(reason) => Err(Absent::Unavailable(reason.trim().to_owned())),
         Err(_) => Err(Absent::Missing(
             "is missing: there is no modern root".to_owned(),
@@ -72,4 +77,25 @@ pub(crate) fn find(generation: Generation, name: &str) -> Result<PathBuf, Absent
         .find(|path| base.join(path).is_file())
         .map(|path| Path::new("/").join(path))
         .ok_or_else(|| Absent::Missing("is missing".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_installer_has_the_same_names() {
+        let installer = include_str!("../../../xtask/src/peers/place.rs");
+        let names = [
+            ("VARIABLE", VARIABLE),
+            ("DIRECTORY", DIRECTORY),
+            ("ROOT", ROOT),
+            ("UNAVAILABLE", UNAVAILABLE),
+            ("STAMP", STAMP),
+        ];
+        for (name, value) in names {
+            let line = format!("const {name}: &str = \"{value}\";");
+            assert!(installer.contains(&line), "the installer has no `{line}`");
+        }
+    }
 }

@@ -33,6 +33,13 @@ impl Requirement {
 
     /// Reports that `peer` is missing, by panicking where it must not be.
     pub(crate) fn report(&self, peer: &str, absent: &Absent) {
+        let line = self.line(peer, absent);
+        // Not `eprint!`: the test harness would keep it to itself, since the test passes.
+        drop(std::io::stderr().write_all(format!("SKIPPED {line}").as_bytes()));
+        self.note(&line);
+    }
+
+    fn line(&self, peer: &str, absent: &Absent) -> String {
         let why = match absent {
             Absent::Missing(why) => {
                 assert!(
@@ -44,29 +51,69 @@ impl Requirement {
             }
             Absent::Unavailable(why) => format!("is unavailable today: {why}"),
         };
-        let line = format!("{}: {peer} {why}\n", test_name());
-        // Not `eprint!`: the test harness would keep it to itself, since the test passes.
-        drop(std::io::stderr().write_all(format!("SKIPPED {line}").as_bytes()));
-        if let Some(path) = &self.record {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .and_then(|mut file| file.write_all(line.as_bytes()))
-                .unwrap_or_else(|why| panic!("cannot note a skip in `{}`: {why}", path.display()));
-        }
+        format!("{}: {peer} {why}\n", test_name())
+    }
+
+    fn note(&self, line: &str) {
+        let Some(path) = &self.record else { return };
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .unwrap_or_else(|why| panic!("cannot note a skip in `{}`: {why}", path.display()));
     }
 }
 
-/// The running test as `BINARY::TEST`; the harness names its threads so.
+/// The running test as `PACKAGE::TEST`; the harness names its threads so.
 fn test_name() -> String {
-    let binary = std::env::current_exe()
-        .ok()
-        .and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
-        .unwrap_or_default();
-    // cargo appends `-` and a hash to the names of test binaries.
-    let binary = binary
-        .rsplit_once('-')
-        .map_or(binary.as_str(), |(name, _)| name);
-    format!("{binary}::{}", std::thread::current().name().unwrap_or("?"))
+    let package = settings::text("CARGO_PKG_NAME").unwrap_or_else(|| "?".to_owned());
+    format!(
+        "{package}::{}",
+        std::thread::current().name().unwrap_or("?")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written down about a peer that is `absent`.
+    fn recorded(fails: bool, absent: &Absent) -> String {
+        let record = tempfile::NamedTempFile::new().unwrap();
+        let requirement = Requirement {
+            fails,
+            record: Some(record.path().to_owned()),
+        };
+        requirement.note(&requirement.line("skopeo (stable)", absent));
+        std::fs::read_to_string(record.path()).unwrap()
+    }
+
+    #[test]
+    fn a_skip_is_written_down() {
+        let line = recorded(false, &Absent::Missing("is missing".to_owned()));
+        assert!(
+            line.starts_with("cooperage-testkit::peers::requirement::tests::"),
+            "{line}"
+        );
+        assert!(
+            line.ends_with("a_skip_is_written_down: skopeo (stable) is missing\n"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "install it with `cargo xtask peers install`")]
+    fn a_required_peer_fails_its_test() {
+        recorded(true, &Absent::Missing("is missing".to_owned()));
+    }
+
+    #[test]
+    fn a_root_that_cannot_be_made_is_excused() {
+        let line = recorded(true, &Absent::Unavailable("no base system".to_owned()));
+        assert!(
+            line.ends_with("(stable) is unavailable today: no base system\n"),
+            "{line}"
+        );
+    }
 }

@@ -69,9 +69,11 @@ fn check_server(docker: &Docker, name: &str) {
         .import(&mut std::fs::File::open(tar).unwrap(), name)
         .unwrap();
     let port = http::free_port();
-    let serve = format!("echo hello >/i; exec /bin/busybox httpd -f -p 127.0.0.1:{port}");
+    let serve = format!(
+        "echo hello >/i; trap 'exit 3' TERM; /bin/busybox httpd -p 127.0.0.1:{port}; \
+         while :; do /bin/busybox sleep 0.1; done"
+    );
     let server = ["/bin/busybox", "sh", "-c", &serve];
-    // busybox without links to its applets: the shell finds them in itself only by full name.
     let serve = docker.run_detached(&[], name, &server).unwrap();
     let answer = http::get(&format!("127.0.0.1:{port}"), "/i", Duration::from_secs(10));
     let answer = answer.unwrap_or_else(|why| panic!("{why}: {}", serve.logs()));
@@ -79,11 +81,10 @@ fn check_server(docker: &Docker, name: &str) {
         (answer.status, answer.body.as_slice()),
         (200, &b"hello\n"[..])
     );
-    assert_ne!(docker.store().to_string(), "");
     docker
         .commit(serve.id(), &format!("{name}-committed"))
         .unwrap();
-    serve.stop().unwrap();
+    assert_eq!(serve.stop().unwrap(), 3, "{}", docker.store());
 }
 
 #[test]

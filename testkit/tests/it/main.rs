@@ -6,6 +6,5 @@
 )]
 
 mod engines;
-mod places;
 mod programs;
 mod streams;

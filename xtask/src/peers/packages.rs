@@ -1,0 +1,181 @@
+//! What is installed, and what each generation must be able to do.
+
+/// Packages of the machine's own release.
+pub(super) const STABLE: &[&str] = &[
+    // Peers that load, run, read and unpack images.
+    "buildah",
+    "containerd",
+    "docker-registry",
+    "docker.io",
+    "podman",
+    "runc",
+    "skopeo",
+    "umoci",
+    // What tests use beside them.
+    "attr",
+    "busybox-static",
+    "ca-certificates",
+    "libarchive-tools",
+    "libcap2-bin",
+    "python3",
+    "strace",
+    // Other readers and writers of the same codecs.
+    "isal",
+    "libdeflate-tools",
+    "pigz",
+    "xz-utils",
+    "zstd",
+    // Other processors, so that none shows in a digest.
+    "qemu-user",
+    // What makes the modern root.
+    "debootstrap",
+];
+
+/// Packages of the modern root.
+pub(super) const MODERN: &[&str] = &[
+    "buildah",
+    "busybox-static",
+    "ca-certificates",
+    "containerd",
+    "crane",
+    "docker-cli",
+    "docker-registry",
+    "docker.io",
+    "libcap2-bin",
+    "oras",
+    "podman",
+    "runc",
+    "skopeo",
+    "umoci",
+];
+
+/// Packages of the modern root that tests of the Bazel rules will ask for.
+///
+/// They are three times as large as all others together, and no test needs them yet.
+#[expect(
+    dead_code,
+    reason = "joins `MODERN` with the first test of the Bazel rules"
+)]
+pub(super) const MODERN_FOR_BAZEL: &[&str] = &[
+    "bazel-bootstrap",
+    "bazel-features",
+    "bazel-lib",
+    "bazel-platforms",
+    "bazel-rules-cc",
+    "bazel-rules-java",
+    "bazel-rules-pkg",
+    "bazel-rules-python",
+    "bazel-rules-rust",
+    "bazel-rules-shell",
+    "bazel-skylib",
+    "bazel-stardoc",
+    "bubblewrap",
+    "buildbox",
+    "default-jdk-headless",
+    "g++",
+    "git",
+];
+
+/// A counterpart that tests name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// What people call it.
+    pub(super) title: &'static str,
+    /// The package whose version counts.
+    pub(super) package: &'static str,
+    /// The program, started with `probe` to see that it starts at all.
+    pub(super) program: &'static str,
+    /// Arguments that make the program say something and end well.
+    pub(super) probe: &'static str,
+    /// Whether the machine's own release has it.
+    pub(super) stable: bool,
+    /// The lowest version that will do in the modern root; `None` where it is not asked for.
+    pub(super) modern: Option<&'static str>,
+}
+
+const fn peer(
+    title: &'static str,
+    package: &'static str,
+    program: &'static str,
+    lowest: &'static str,
+) -> Peer {
+    Peer {
+        title,
+        package,
+        program,
+        probe: "--version",
+        stable: true,
+        modern: Some(lowest),
+    }
+}
+
+const fn tool(package: &'static str, program: &'static str, probe: &'static str) -> Peer {
+    Peer {
+        title: package,
+        package,
+        program,
+        probe,
+        stable: true,
+        modern: None,
+    }
+}
+
+/// All of them. What is not listed here is installed but never shown.
+pub(super) const PEERS: &[Peer] = &[
+    peer("Docker Engine", "docker.io", "usr/sbin/dockerd", "28"),
+    peer("containerd", "containerd", "usr/bin/containerd", "2"),
+    peer("runc", "runc", "usr/sbin/runc", "1.2"),
+    peer("skopeo", "skopeo", "usr/bin/skopeo", "1.20"),
+    peer("umoci", "umoci", "usr/bin/umoci", "0.6"),
+    peer("buildah", "buildah", "usr/bin/buildah", "1.40"),
+    peer("podman", "podman", "usr/bin/podman", "5"),
+    peer(
+        "registry",
+        "docker-registry",
+        "usr/bin/docker-registry",
+        "2.8",
+    ),
+    Peer {
+        stable: false,
+        probe: "--help",
+        ..peer("crane", "crane", "usr/bin/crane", "0.20")
+    },
+    Peer {
+        stable: false,
+        probe: "version",
+        ..peer("oras", "oras", "usr/bin/oras", "1.2")
+    },
+    tool("busybox-static", "bin/busybox", "true"),
+    tool("libarchive-tools", "usr/bin/bsdtar", "--version"),
+    tool("libcap2-bin", "sbin/getcap", "/dev/null"),
+    tool("attr", "usr/bin/getfattr", "--version"),
+    tool("python3", "usr/bin/python3", "--version"),
+    tool("pigz", "usr/bin/pigz", "--version"),
+    tool("isal", "usr/bin/igzip", "--version"),
+    tool("libdeflate-tools", "usr/bin/libdeflate-gzip", "-V"),
+    tool("zstd", "usr/bin/zstd", "--version"),
+    tool("xz-utils", "usr/bin/xz", "--version"),
+    tool("qemu-user", "usr/bin/qemu-x86_64", "--version"),
+    tool("strace", "usr/bin/strace", "--version"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_peer_is_installed_where_it_is_asked_for() {
+        for peer in PEERS {
+            let title = peer.title;
+            assert_eq!(
+                peer.stable,
+                STABLE.contains(&peer.package),
+                "{title}, this machine"
+            );
+            assert!(
+                peer.modern.is_none() || MODERN.contains(&peer.package),
+                "{title}, modern"
+            );
+        }
+    }
+}
