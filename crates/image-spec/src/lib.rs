@@ -47,6 +47,7 @@ pub mod json;
 
 mod chain;
 mod config;
+mod convert;
 mod descriptor;
 mod document;
 mod fields;
@@ -56,10 +57,12 @@ mod media_type;
 mod reference;
 
 pub mod annotations;
+pub mod oci;
 pub mod platform;
 
 pub use chain::chain_ids;
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
+pub use convert::{Converted, NoDockerMediaTypeError};
 pub use descriptor::Descriptor;
 pub use document::{Document, DocumentError, FromJson, ToJson};
 pub use index::Index;

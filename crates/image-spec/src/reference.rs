@@ -319,14 +319,12 @@ fn check_component(component: &str) -> Result<(), ReferenceFault> {
         let lower = abridge(&component.to_ascii_lowercase());
         return Err(ReferenceFault::UpperCase { found, lower });
     }
-    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let separators = component.split(|c: char| c.is_ascii() && is_word(c as u8));
-    let good = |separator: &str| {
-        matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-    };
-    let ends = |b: Option<u8>| b.is_some_and(is_word);
-    let bytes = component.bytes();
-    if ends(bytes.clone().next()) && ends(bytes.clone().next_back()) && { separators }.all(good) {
+    let is_word = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let is_separator =
+        |run: &[u8]| matches!(run, b"" | b"." | b"_" | b"__") || run.iter().all(|&b| b == b'-');
+    let bytes = component.as_bytes();
+    let ends = bytes.first().is_some_and(is_word) && bytes.last().is_some_and(is_word);
+    if ends && bytes.split(is_word).all(is_separator) {
         return Ok(());
     }
     Err(ReferenceFault::Component(abridge(component)))

@@ -113,9 +113,9 @@ fn position(bytes: &[u8], offset: usize) -> Position {
         .iter()
         .filter(|&&b| b & 0xc0 != 0x80)
         .count();
-    let newlines = before[..line_start].iter().filter(|&&b| b == b'\n').count();
+    let line = before[..line_start].split(|&b| b == b'\n').count();
     Position {
-        line: newlines + 1,
+        line,
         column: characters + 1,
         offset,
     }
