@@ -99,7 +99,10 @@ impl Digest {
             text.push(char::from(HEX[usize::from(byte >> 4)]));
             text.push(char::from(HEX[usize::from(byte & 15)]));
         }
-        Self { text: text.into_boxed_str(), colon }
+        Self {
+            text: text.into_boxed_str(),
+            colon,
+        }
     }
 
     /// The algorithm, if it is one that can be computed here.
@@ -215,7 +218,10 @@ impl FromStr for Digest {
         };
         let wrong = encoded.chars().find(|&c| !allowed(c)).map(String::from);
         if let Some(found) = wrong.or_else(|| encoded.is_empty().then(|| "nothing".into())) {
-            return Err(ParseDigestError::BadEncoded { text: text.into(), found });
+            return Err(ParseDigestError::BadEncoded {
+                text: text.into(),
+                found,
+            });
         }
         if let Some(algorithm) = known
             && encoded.len() != algorithm.encoded_len()
@@ -227,7 +233,10 @@ impl FromStr for Digest {
                 actual: encoded.len(),
             });
         }
-        Ok(Self { text: text.into(), colon: colon as u8 })
+        Ok(Self {
+            text: text.into(),
+            colon: colon as u8,
+        })
     }
 }
 
@@ -235,7 +244,9 @@ impl FromStr for Digest {
 fn is_algorithm(name: &str) -> bool {
     name.split(['+', '.', '_', '-']).all(|component| {
         !component.is_empty()
-            && component.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && component
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     })
 }
 

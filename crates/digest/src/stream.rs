@@ -58,7 +58,11 @@ impl<W: Write> HashingWriter<W> {
     /// Starts at no bytes.
     #[must_use]
     pub fn new(inner: W, algorithm: Algorithm) -> Self {
-        Self { inner, hasher: Hasher::new(algorithm), size: 0 }
+        Self {
+            inner,
+            hasher: Hasher::new(algorithm),
+            size: 0,
+        }
     }
 
     /// Bytes that the inner writer has taken.
@@ -82,7 +86,9 @@ impl<W: Write> HashingWriter<W> {
 impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.inner.write(bytes)?;
-        let passed = bytes.get(..taken).ok_or_else(|| io::Error::other("a writer took too much"))?;
+        let passed = bytes
+            .get(..taken)
+            .ok_or_else(|| io::Error::other("a writer took too much"))?;
         self.hasher.update(passed);
         self.size += taken as u64;
         Ok(taken)
@@ -97,7 +103,6 @@ impl<W: Write> Write for HashingWriter<W> {
 ///
 /// Found as the source of the [`io::Error`] (kind `InvalidData`) that [`VerifyingReader`] gives.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum VerifyError {
     /// The right number of bytes, but others.
     #[error("expected digest {expected}, found {actual} after {size} bytes")]
@@ -164,7 +169,13 @@ impl<R: Read> VerifyingReader<R> {
             Some(algorithm) => VerifyState::Reading(Box::new(Hasher::new(algorithm))),
             None => VerifyState::Unknown,
         };
-        Self { inner, expected, size, seen: 0, state }
+        Self {
+            inner,
+            expected,
+            size,
+            seen: 0,
+            state,
+        }
     }
 
     fn fail(&mut self, error: VerifyError) -> io::Error {
@@ -174,7 +185,11 @@ impl<R: Read> VerifyingReader<R> {
 
     fn wrong_size(&mut self) -> io::Error {
         let (digest, expected, actual) = (self.expected.clone(), self.size, self.seen);
-        self.fail(VerifyError::Size { digest, expected, actual })
+        self.fail(VerifyError::Size {
+            digest,
+            expected,
+            actual,
+        })
     }
 
     fn end(&mut self) -> io::Result<usize> {
@@ -190,7 +205,11 @@ impl<R: Read> VerifyingReader<R> {
             return Ok(0);
         }
         let (expected, size) = (self.expected.clone(), self.seen);
-        Err(self.fail(VerifyError::Digest { expected, actual, size }))
+        Err(self.fail(VerifyError::Digest {
+            expected,
+            actual,
+            size,
+        }))
     }
 }
 
@@ -203,7 +222,9 @@ impl<R: Read> Read for VerifyingReader<R> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error.clone()));
             }
             VerifyState::Unknown => {
-                let error = UnknownAlgorithmError { digest: self.expected.clone() };
+                let error = UnknownAlgorithmError {
+                    digest: self.expected.clone(),
+                };
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
         }

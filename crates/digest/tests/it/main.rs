@@ -9,7 +9,10 @@ const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
 
 fn check_refused(text: &str, reason: &str) {
     let error = text.parse::<Digest>().expect_err(text).to_string();
-    assert!(error.contains(reason), "`{text}` was refused with `{error}`, expected `{reason}`");
+    assert!(
+        error.contains(reason),
+        "`{text}` was refused with `{error}`, expected `{reason}`"
+    );
 }
 
 #[test]
@@ -20,7 +23,10 @@ fn what_is_not_a_digest_is_refused_with_the_reason() {
     check_refused("sha256:abc", "64 hex digits, found 3");
     check_refused(&EMPTY.to_uppercase(), "lower-case");
     check_refused(&EMPTY.replace('e', "E"), "`E` may not stand");
-    check_refused(&format!("sha512:{}", &EMPTY[7..]), "128 hex digits, found 64");
+    check_refused(
+        &format!("sha512:{}", &EMPTY[7..]),
+        "128 hex digits, found 64",
+    );
     check_refused("sha256+:aa", "lower-case letters");
     check_refused(":aa", "lower-case letters");
     check_refused("x:../../etc/passwd", "`.` may not stand");
@@ -30,9 +36,15 @@ fn what_is_not_a_digest_is_refused_with_the_reason() {
 
 #[test]
 fn unknown_algorithms_are_carried() {
-    for text in ["multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8", "b3:a_-="] {
+    for text in [
+        "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8",
+        "b3:a_-=",
+    ] {
         let digest: Digest = text.parse().unwrap();
-        assert_eq!((digest.to_string().as_str(), digest.algorithm()), (text, None));
+        assert_eq!(
+            (digest.to_string().as_str(), digest.algorithm()),
+            (text, None)
+        );
         let mut reader = VerifyingReader::new(&b"x"[..], digest, 1);
         let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("cannot be verified"), "{error}");
@@ -51,7 +63,10 @@ fn known_values() {
     );
     assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
     let json = serde_json::to_string(&Digest::of(b"")).unwrap();
-    assert_eq!(serde_json::from_str::<Digest>(&json).unwrap().as_str(), EMPTY);
+    assert_eq!(
+        serde_json::from_str::<Digest>(&json).unwrap().as_str(),
+        EMPTY
+    );
     assert!(serde_json::from_str::<Digest>("\"nonsense\"").is_err());
 }
 
@@ -84,13 +99,27 @@ fn the_error_says_expected_actual_and_count() {
     let (right, wrong) = (Digest::of(b"right"), Digest::of(b"wrong"));
     assert_eq!(
         verify(b"wrong", right.clone(), 5, 2),
-        Err(VerifyError::Digest { expected: right.clone(), actual: wrong, size: 5 })
+        Err(VerifyError::Digest {
+            expected: right.clone(),
+            actual: wrong,
+            size: 5
+        })
     );
-    let short = VerifyError::Size { digest: right.clone(), expected: 5, actual: 3 };
+    let short = VerifyError::Size {
+        digest: right.clone(),
+        expected: 5,
+        actual: 3,
+    };
     assert_eq!(verify(b"rig", right.clone(), 5, 2), Err(short.clone()));
-    assert_eq!(short.to_string(), format!("expected 5 bytes of {right}, found 3"));
+    assert_eq!(
+        short.to_string(),
+        format!("expected 5 bytes of {right}, found 3")
+    );
     let long = verify(b"right and more", right.clone(), 5, 64).unwrap_err();
-    assert_eq!(long.to_string(), format!("expected 5 bytes of {right}, found at least 6"));
+    assert_eq!(
+        long.to_string(),
+        format!("expected 5 bytes of {right}, found at least 6")
+    );
 }
 
 #[test]
@@ -115,7 +144,10 @@ fn only_what_was_taken_is_hashed() {
     let mut writer = HashingWriter::new(Short(Vec::new()), Algorithm::Sha256);
     assert_eq!(writer.write(b"abcdef").unwrap(), 3);
     let (inner, digest, size) = writer.finish();
-    assert_eq!((inner.0.as_slice(), digest, size), (&b"abc"[..], Digest::of(b"abc"), 3));
+    assert_eq!(
+        (inner.0.as_slice(), digest, size),
+        (&b"abc"[..], Digest::of(b"abc"), 3)
+    );
 }
 
 proptest! {
