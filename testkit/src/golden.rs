@@ -82,7 +82,7 @@ fn bless(directory: &Path, file: &Path, key: &str, value: Value) -> io::Result<(
     values.insert(key.to_owned(), value);
     let mut text = serde_json::to_string_pretty(&values)?;
     text.push('\n');
-    let mut young = tempfile::NamedTempFile::new_in(directory)?;
+    let mut young = host::temporary_file(directory)?;
     young.write_all(text.as_bytes())?;
     young.persist(file)?;
     Ok(())

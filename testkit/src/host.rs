@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use tempfile::NamedTempFile;
+
 /// What a file's metadata holds beyond the portable part.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Unix {
@@ -19,12 +21,13 @@ pub(crate) struct Unix {
 
 #[cfg(unix)]
 mod imp {
-    use std::os::unix::fs::MetadataExt as _;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::os::unix::process::CommandExt as _;
 
     use rustix::fs::{FlockOperation, flock};
 
-    use super::{Command, File, Metadata, Path, Unix, io};
+    use super::{Command, File, Metadata, NamedTempFile, Path, Unix, io};
 
     pub(crate) fn unix(metadata: &Metadata) -> Unix {
         let many = metadata.nlink() > 1 && !metadata.is_dir();
@@ -56,6 +59,14 @@ mod imp {
         Ok(Some(handle))
     }
 
+    /// With the mode of any other new file: temporary ones are their owner's alone otherwise.
+    pub(crate) fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
+        let mode = Permissions::from_mode(0o666);
+        tempfile::Builder::new()
+            .permissions(mode)
+            .tempfile_in(directory)
+    }
+
     pub(crate) fn lock_shared(file: &File) -> io::Result<()> {
         Ok(flock(file, FlockOperation::LockShared)?)
     }
@@ -76,7 +87,7 @@ mod imp {
 
 #[cfg(not(unix))]
 mod imp {
-    use super::{Command, File, Metadata, Path, Unix, io};
+    use super::{Command, File, Metadata, NamedTempFile, Path, Unix, io};
 
     pub(crate) fn unix(_: &Metadata) -> Unix {
         Unix::default()
@@ -89,6 +100,10 @@ mod imp {
     /// Golden values are blessed on Unix; elsewhere they are only read.
     pub(crate) fn lock_directory(_: &Path) -> io::Result<Option<File>> {
         Ok(None)
+    }
+
+    pub(crate) fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
+        NamedTempFile::new_in(directory)
     }
 
     pub(crate) fn lock_shared(_: &File) -> io::Result<()> {
@@ -106,4 +121,6 @@ mod imp {
     pub(crate) fn set_apart(_: &mut Command) {}
 }
 
-pub(crate) use imp::{is_root, lock_directory, lock_shared, set_apart, try_lock, unix, xattrs};
+pub(crate) use imp::{
+    is_root, lock_directory, lock_shared, set_apart, temporary_file, try_lock, unix, xattrs,
+};
