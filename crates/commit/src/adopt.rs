@@ -1,0 +1,187 @@
+//! A layer that exists becomes a layer of ours.
+
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+
+use cooperage_blob::{BlobWriter, Sink};
+use cooperage_compress::{BlockRecord, Codec, Detected, Encoder, Encoding, decoder, sniff};
+use cooperage_digest::{Algorithm, Hasher};
+use cooperage_image_spec::Descriptor;
+
+use crate::Layer;
+use crate::pack::media_type;
+
+/// What becomes of an existing layer's bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LayerForm {
+    /// They stay as they are.
+    Keep,
+    /// The tar inside, without compression.
+    Uncompress,
+    /// The tar inside, compressed anew.
+    Recompress(Encoding),
+}
+
+/// Why an existing layer could not be taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// A compression that no layer may have.
+    #[error(
+        "{origin} is compressed with {codec}, for which no layer media type exists: decompress it, or use gzip or zstd"
+    )]
+    NoMediaType {
+        /// Where the layer comes from.
+        origin: String,
+        /// `bzip2` or `xz`.
+        codec: &'static str,
+    },
+    /// It could not be read or decompressed.
+    #[error("cannot read {origin}")]
+    Read {
+        /// Where the layer comes from.
+        origin: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The sink would not take it.
+    #[error("cannot store the layer of {origin}")]
+    Store {
+        /// Where the layer comes from.
+        origin: String,
+        /// Why.
+        #[source]
+        source: cooperage_blob::Error,
+    },
+}
+
+/// Reads a layer's bytes, compressed or not, and stores it in the form asked for.
+///
+/// One pass, in bounded memory; both digests are computed. `origin` says in errors where the
+/// layer comes from. The tar inside is not looked at.
+pub fn adopt(
+    reader: impl Read + Send,
+    origin: &str,
+    form: LayerForm,
+    threads: NonZeroUsize,
+    sink: &(impl Sink + ?Sized),
+) -> Result<Layer, AdoptError> {
+    let failed = |source| AdoptError::Read {
+        origin: origin.to_owned(),
+        source,
+    };
+    let store = |source| AdoptError::Store {
+        origin: origin.to_owned(),
+        source,
+    };
+    let (start, reader) = peek(reader).map_err(failed)?;
+    let codec = match sniff(&start) {
+        Detected::None => Codec::None,
+        Detected::Gzip => Codec::Gzip,
+        Detected::Zstd => Codec::Zstd,
+        Detected::Bzip2 => return Err(no_media_type(origin, "bzip2")),
+        Detected::Xz => return Err(no_media_type(origin, "xz")),
+    };
+    let reader = io::Cursor::new(start).chain(reader);
+    let mut writer = sink.create(Algorithm::Sha256).map_err(store)?;
+    let without_blocks = |(hasher, size)| (hasher, size, Vec::new());
+    let (tar, encoding, stored) = match form {
+        LayerForm::Keep => {
+            (keep(reader, codec, &mut *writer).map(without_blocks), None, codec)
+        }
+        LayerForm::Uncompress => {
+            let tar = pump(decoder(codec, reader), |raw| writer.write_all(raw));
+            (tar.map(without_blocks), None, Codec::None)
+        }
+        LayerForm::Recompress(encoding) => {
+            let tar = recompress(reader, codec, encoding, threads, &mut *writer);
+            (tar, Some(encoding), encoding.codec())
+        }
+    };
+    let (diff_id, size, blocks) = tar.map_err(failed)?;
+    let written = writer.finish(None).map_err(store)?;
+    Ok(Layer {
+        descriptor: Descriptor::new(media_type(stored), written.digest, written.size),
+        diff_id: diff_id.finish(),
+        size,
+        encoding,
+        blocks,
+        entries: 0,
+    })
+}
+
+fn no_media_type(origin: &str, codec: &'static str) -> AdoptError {
+    AdoptError::NoMediaType {
+        origin: origin.to_owned(),
+        codec,
+    }
+}
+
+/// The first bytes, enough to know a codec by; fewer only at the end.
+fn peek<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, R)> {
+    let mut start = Vec::new();
+    reader.by_ref().take(512).read_to_end(&mut start)?;
+    Ok((start, reader))
+}
+
+/// Hands all of a tar to `take`; its hash and its length in bytes.
+fn pump(
+    mut tar: impl Read,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<(Hasher, u64)> {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut size = 0;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match tar.read(&mut buffer) {
+            Ok(0) => return Ok((hasher, size)),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                take(&buffer[..n])?;
+                size += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn keep(
+    reader: impl Read + Send,
+    codec: Codec,
+    writer: &mut dyn BlobWriter,
+) -> io::Result<(Hasher, u64)> {
+    // What the decoder reads is stored as it passes. It may stop before the end of the stream,
+    // so the rest is drained, and stored too.
+    let mut reader = Tee { reader, writer };
+    let result = pump(decoder(codec, &mut reader), |_| Ok(()))?;
+    io::copy(&mut reader, &mut io::sink())?;
+    Ok(result)
+}
+
+struct Tee<'a, R> {
+    reader: R,
+    writer: &'a mut dyn BlobWriter,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.writer.write_all(&buffer[..n])?;
+        Ok(n)
+    }
+}
+
+fn recompress(
+    reader: impl Read + Send,
+    codec: Codec,
+    encoding: Encoding,
+    threads: NonZeroUsize,
+    writer: &mut dyn BlobWriter,
+) -> io::Result<(Hasher, u64, Vec<BlockRecord>)> {
+    let mut encoder = Encoder::with_threads(writer, encoding, threads)?;
+    let (hasher, size) = pump(decoder(codec, reader), |raw| encoder.write_all(raw))?;
+    let (_, blocks) = encoder.finish_with_records()?;
+    Ok((hasher, size, blocks))
+}
