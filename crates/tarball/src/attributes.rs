@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 ///
 /// The constructors give what a layer holds when nobody says otherwise: owned by root, no names,
 /// modification time 0, no extended attributes.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Attributes {
     /// Permission bits with setuid (`0o4000`), setgid (`0o2000`) and sticky (`0o1000`):
     /// `0..=0o7777`.

@@ -296,6 +296,9 @@ fn check_name(path: &TreePath) -> Result<(), TreeError> {
     Ok(())
 }
 
+/// The longest file, in bytes; no file system holds one.
+const MAX_LEN: u64 = 1 << 62;
+
 fn check_entry(path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
     check_name(path)?;
     let fail = |fault| {
@@ -309,6 +312,7 @@ fn check_entry(path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
         return fail(EntryFault::Root);
     }
     match &entry.kind {
+        Kind::File { content, .. } if content.len() > MAX_LEN => return fail(EntryFault::Size),
         Kind::Symlink { target } if target.is_empty() || target.contains(&0) => {
             return fail(EntryFault::Target);
         }
@@ -431,6 +435,9 @@ pub enum EntryFault {
     /// The root is no directory.
     #[error("is the tree's root, which can only be a directory")]
     Root,
+    /// A file is longer than 2⁶² bytes.
+    #[error("is a file of more than 2^62 bytes")]
+    Size,
     /// The target of a symbolic link is empty or has a NUL byte.
     #[error("is a symbolic link whose target is empty or has a NUL byte")]
     Target,
