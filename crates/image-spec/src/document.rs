@@ -68,6 +68,7 @@ from_json! {
     "descriptor" Descriptor,
     "index" crate::Index,
     "config" crate::ImageConfig,
+    "history" crate::History,
     "manifest" crate::Manifest,
     "platform" crate::Platform,
 }

@@ -182,16 +182,21 @@ impl Reference {
     }
 
     /// As Docker shows it: `docker.io/library/app:v1` is `app:v1`.
+    ///
+    /// Unlike Docker's, it always reads as the same reference again: what would read as another
+    /// (`docker.io/a.b/c`, where `a.b` looks like a domain) is printed in full.
     #[must_use]
     pub fn familiar(&self) -> String {
-        let mut name = self.repository();
-        if self.domain == DEFAULT_DOMAIN {
-            name = match self.path.strip_prefix(OFFICIAL) {
-                Some(official) if !official.contains('/') => official.into(),
-                _ => self.path.clone(),
-            };
+        let short = match self.path.strip_prefix(OFFICIAL) {
+            Some(official) if !official.contains('/') => official,
+            _ => &self.path,
+        };
+        let first = short.split_once('/').map(|(first, _)| first);
+        let misread = is_hex_64(short) || first.is_some_and(is_domain_like);
+        if self.domain != DEFAULT_DOMAIN || misread {
+            return self.to_string();
         }
-        name + &self.suffix()
+        format!("{short}{}", self.suffix())
     }
 
     fn suffix(&self) -> String {

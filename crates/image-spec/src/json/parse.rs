@@ -138,6 +138,7 @@ impl Parser<'_> {
 
     fn expected(&self, expected: &'static str) -> ParseError {
         let found = match self.text[self.offset..].chars().next() {
+            Some(c) if c.is_ascii_graphic() => format!("`{c}`"),
             Some(c) => format!("`{}`", c.escape_debug()),
             None => "the end of the document".into(),
         };

@@ -86,7 +86,7 @@ impl Serialize for Json {
             Self::Object(members) => serializer.collect_map(members),
             Self::Number(text) => match (self.as_u64(), self.as_i64(), text.parse::<f64>()) {
                 (Some(value), _, _) => serializer.serialize_u64(value),
-                (_, Some(value), _) => serializer.serialize_i64(value),
+                (_, Some(value), _) if value != 0 => serializer.serialize_i64(value),
                 (_, _, Ok(value)) => serializer.serialize_f64(value),
                 (_, _, Err(_)) => Err(serde::ser::Error::custom("not a JSON number")),
             },
