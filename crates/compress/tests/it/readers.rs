@@ -1,0 +1,175 @@
+//! Everyone's readers read what we write, and we what everyone writes.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use cooperage_compress::{Codec, Encoding};
+use cooperage_testkit::peers;
+
+use crate::{corpus, decode, encode, every_encoding};
+
+/// The corpus, stored at each of some levels.
+fn layers(codec: Codec) -> impl Iterator<Item = (Encoding, Vec<u8>)> {
+    let blocks = corpus::blocks();
+    every_encoding()
+        .filter(move |encoding| encoding.codec() == codec && encoding.level() % 3 == 1)
+        .map(move |encoding| (encoding, encode(&blocks[..], &encoding, 2).stored))
+}
+
+/// Lets a program decompress from standard input to standard output.
+fn check_reads(program: &str, codec: Codec, arguments: &[&str]) {
+    let Some(program) = peers::tool(program) else {
+        return;
+    };
+    let tar = corpus::blocks().concat();
+    for (encoding, stored) in layers(codec) {
+        let output = program
+            .run_with_input(arguments, &mut &stored[..])
+            .expect("it reads ours");
+        assert!(output.stdout == tar, "{} of {encoding:?}", program.name());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said, "", "{} has something to say", program.name());
+    }
+}
+
+/// Lets a program compress, at one level, and reads that.
+fn check_writes(program: &str, codec: Codec, arguments: &[&str]) {
+    let Some(program) = peers::tool(program) else {
+        return;
+    };
+    let tar = corpus::blocks().concat();
+    let output = program
+        .run_with_input(arguments, &mut &tar[..])
+        .expect("it compresses");
+    assert!(decode(codec, &output.stdout) == tar, "{}", program.name());
+}
+
+#[test]
+fn gzip_reads_ours_and_we_its() {
+    check_reads("gzip", Codec::Gzip, &["-dc"]);
+    check_writes("gzip", Codec::Gzip, &["-9c"]);
+}
+
+#[test]
+fn pigz_reads_ours_and_we_its() {
+    check_reads("pigz", Codec::Gzip, &["-dc"]);
+    check_writes("pigz", Codec::Gzip, &["-p3", "-b128", "-ic"]);
+}
+
+#[test]
+fn igzip_reads_ours_and_we_its() {
+    check_reads("igzip", Codec::Gzip, &["-dc"]);
+    check_writes("igzip", Codec::Gzip, &["-1c"]);
+}
+
+#[test]
+fn libdeflate_reads_ours_and_we_its() {
+    check_reads("libdeflate-gzip", Codec::Gzip, &["-dc"]);
+    check_writes("libdeflate-gzip", Codec::Gzip, &["-12", "-c"]);
+}
+
+#[test]
+fn zstd_reads_ours_and_we_its() {
+    check_reads("zstd", Codec::Zstd, &["-dcq"]);
+    check_writes("zstd", Codec::Zstd, &["-19qc"]);
+    // A window of 128 MiB, and several frames with a skippable one between (pzstd).
+    check_writes("zstd", Codec::Zstd, &["--ultra", "-22qc"]);
+    check_writes("pzstd", Codec::Zstd, &["-qc", "-p", "2"]);
+}
+
+/// `zlib.decompressobj` reads one member: nothing may be left, and the end be reached.
+#[test]
+fn python_reads_one_member_with_nothing_left() {
+    let Some(python) = peers::tool("python3") else {
+        return;
+    };
+    let script = "import sys, zlib\n\
+        d = zlib.decompressobj(31)\n\
+        sys.stdout.buffer.write(d.decompress(sys.stdin.buffer.read()) + d.flush())\n\
+        assert d.eof and not d.unused_data and not d.unconsumed_tail";
+    let tar = corpus::blocks().concat();
+    for (encoding, stored) in layers(Codec::Gzip) {
+        let output = python
+            .run_with_input(["-c", script], &mut &stored[..])
+            .expect("one member");
+        assert!(output.stdout == tar, "{encoding:?}");
+    }
+}
+
+const GO: &str = r#"package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"io"
+	"os"
+)
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func main() {
+	in := bufio.NewReader(os.Stdin)
+	reader, err := gzip.NewReader(in)
+	check(err)
+	reader.Multistream(false)
+	_, err = io.Copy(os.Stdout, reader)
+	check(err)
+	if _, err := in.ReadByte(); err != io.EOF {
+		panic("something follows the first member")
+	}
+}
+"#;
+
+/// Go's reader of one member, which is what Docker's and containerd's unpackers stand on.
+#[test]
+fn go_reads_one_member_with_nothing_left() {
+    // Where Go's own archive puts it, else where a distribution does.
+    let own = Path::new("/usr/local/go/bin/go");
+    let go = if own.is_file() {
+        own.to_owned()
+    } else if let Some(go) = peers::tool("go") {
+        go.path().to_owned()
+    } else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name| directory.path().join(name);
+    std::fs::write(path("main.go"), GO).unwrap();
+    let built = Command::new(go)
+        .args(["build", "-o", "reader", "main.go"])
+        .current_dir(directory.path())
+        // Kept from run to run, since Go compiles its own library into it.
+        .env(
+            "GOCACHE",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("go-cache"),
+        )
+        .env("GOPATH", path("path"))
+        .env("GOFLAGS", "")
+        .env("GOTOOLCHAIN", "local")
+        .env("GO111MODULE", "off")
+        .output()
+        .unwrap();
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let tar = corpus::blocks().concat();
+    for (encoding, stored) in layers(Codec::Gzip) {
+        std::fs::write(path("layer"), stored).unwrap();
+        let output = Command::new(path("reader"))
+            .stdin(Stdio::from(std::fs::File::open(path("layer")).unwrap()))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(output.stdout == tar, "{encoding:?}");
+    }
+}
