@@ -11,111 +11,113 @@ fn parse(text: &str) -> Reference {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// `normalize_test.go`: domain, path, familiar form.
+/// `normalize_test.go`: text, domain, path, familiar form.
+const NORMALISED: &[[&str; 4]] = &[
+    ["fooo/bar", "docker.io", "fooo/bar", "fooo/bar"],
+    [
+        "index.docker.io/fooo/bar",
+        "docker.io",
+        "fooo/bar",
+        "fooo/bar",
+    ],
+    ["library/ubuntu", "docker.io", "library/ubuntu", "ubuntu"],
+    ["ubuntu", "docker.io", "library/ubuntu", "ubuntu"],
+    ["docker.io/ubuntu", "docker.io", "library/ubuntu", "ubuntu"],
+    [
+        "index.docker.io/ubuntu",
+        "docker.io",
+        "library/ubuntu",
+        "ubuntu",
+    ],
+    [
+        "docker.io/library/foo/bar",
+        "docker.io",
+        "library/foo/bar",
+        "library/foo/bar",
+    ],
+    [
+        "store/foo/bar",
+        "docker.io",
+        "store/foo/bar",
+        "store/foo/bar",
+    ],
+    [
+        "127.0.0.1:8000/a/b",
+        "127.0.0.1:8000",
+        "a/b",
+        "127.0.0.1:8000/a/b",
+    ],
+    [
+        "127.0.0.1:8000/a",
+        "127.0.0.1:8000",
+        "a",
+        "127.0.0.1:8000/a",
+    ],
+    [
+        "example.com/library/a",
+        "example.com",
+        "library/a",
+        "example.com/library/a",
+    ],
+    [
+        "library/ubuntu-12.04-base",
+        "docker.io",
+        "library/ubuntu-12.04-base",
+        "ubuntu-12.04-base",
+    ],
+    ["Foo/bar", "Foo", "bar", "Foo/bar"],
+    ["FOO/bar", "FOO", "bar", "FOO/bar"],
+    ["test_com/foo", "docker.io", "test_com/foo", "test_com/foo"],
+    [
+        "test-com:8080/foo",
+        "test-com:8080",
+        "foo",
+        "test-com:8080/foo",
+    ],
+    [
+        "xn--n3h.com:18080/foo",
+        "xn--n3h.com:18080",
+        "foo",
+        "xn--n3h.com:18080/foo",
+    ],
+    ["localhost/foo", "localhost", "foo", "localhost/foo"],
+    ["localhost", "docker.io", "library/localhost", "localhost"],
+    [
+        "docker---rules/docker",
+        "docker.io",
+        "docker---rules/docker",
+        "docker---rules/docker",
+    ],
+    [
+        "dock__er/docker",
+        "docker.io",
+        "dock__er/docker",
+        "dock__er/docker",
+    ],
+    [
+        "192.168.0.1",
+        "docker.io",
+        "library/192.168.0.1",
+        "192.168.0.1",
+    ],
+    [
+        "[fc00::1]:5000/docker",
+        "[fc00::1]:5000",
+        "docker",
+        "[fc00::1]:5000/docker",
+    ],
+    [
+        "[2001:db8::1]/repo",
+        "[2001:db8::1]",
+        "repo",
+        "[2001:db8::1]/repo",
+    ],
+    ["d/docker", "docker.io", "d/docker", "d/docker"],
+];
+
 #[test]
 fn normalised() {
-    for (text, domain, path, familiar) in [
-        ("fooo/bar", "docker.io", "fooo/bar", "fooo/bar"),
-        (
-            "index.docker.io/fooo/bar",
-            "docker.io",
-            "fooo/bar",
-            "fooo/bar",
-        ),
-        ("library/ubuntu", "docker.io", "library/ubuntu", "ubuntu"),
-        ("ubuntu", "docker.io", "library/ubuntu", "ubuntu"),
-        ("docker.io/ubuntu", "docker.io", "library/ubuntu", "ubuntu"),
-        (
-            "index.docker.io/ubuntu",
-            "docker.io",
-            "library/ubuntu",
-            "ubuntu",
-        ),
-        (
-            "docker.io/library/foo/bar",
-            "docker.io",
-            "library/foo/bar",
-            "library/foo/bar",
-        ),
-        (
-            "store/foo/bar",
-            "docker.io",
-            "store/foo/bar",
-            "store/foo/bar",
-        ),
-        (
-            "127.0.0.1:8000/a/b",
-            "127.0.0.1:8000",
-            "a/b",
-            "127.0.0.1:8000/a/b",
-        ),
-        (
-            "127.0.0.1:8000/a",
-            "127.0.0.1:8000",
-            "a",
-            "127.0.0.1:8000/a",
-        ),
-        (
-            "example.com/library/a",
-            "example.com",
-            "library/a",
-            "example.com/library/a",
-        ),
-        (
-            "library/ubuntu-12.04-base",
-            "docker.io",
-            "library/ubuntu-12.04-base",
-            "ubuntu-12.04-base",
-        ),
-        ("Foo/bar", "Foo", "bar", "Foo/bar"),
-        ("FOO/bar", "FOO", "bar", "FOO/bar"),
-        ("test_com/foo", "docker.io", "test_com/foo", "test_com/foo"),
-        (
-            "test-com:8080/foo",
-            "test-com:8080",
-            "foo",
-            "test-com:8080/foo",
-        ),
-        (
-            "xn--n3h.com:18080/foo",
-            "xn--n3h.com:18080",
-            "foo",
-            "xn--n3h.com:18080/foo",
-        ),
-        ("localhost/foo", "localhost", "foo", "localhost/foo"),
-        ("localhost", "docker.io", "library/localhost", "localhost"),
-        (
-            "docker---rules/docker",
-            "docker.io",
-            "docker---rules/docker",
-            "docker---rules/docker",
-        ),
-        (
-            "dock__er/docker",
-            "docker.io",
-            "dock__er/docker",
-            "dock__er/docker",
-        ),
-        (
-            "192.168.0.1",
-            "docker.io",
-            "library/192.168.0.1",
-            "192.168.0.1",
-        ),
-        (
-            "[fc00::1]:5000/docker",
-            "[fc00::1]:5000",
-            "docker",
-            "[fc00::1]:5000/docker",
-        ),
-        (
-            "[2001:db8::1]/repo",
-            "[2001:db8::1]",
-            "repo",
-            "[2001:db8::1]/repo",
-        ),
-        ("d/docker", "docker.io", "d/docker", "d/docker"),
-    ] {
+    for &[text, domain, path, familiar] in NORMALISED {
         let reference = parse(text);
         assert_eq!(
             (reference.domain(), reference.path()),
