@@ -1,0 +1,486 @@
+//! A plan becomes an image.
+
+use std::fs::File;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use cooperage_blob::{CopyOptions, NoProgress, Progress, Root, Sink, Source, copy_blobs, put};
+use cooperage_commit::{
+    AdoptError, Base, BaseError, FormError, Formed, Layer, LayerForm, PackError, PackOptions,
+    Recipe, Step, adopt, form, form_index, pack, write,
+};
+use cooperage_compress::Encoding;
+use cooperage_digest::Algorithm;
+use cooperage_image_spec::{Descriptor, History, MAX_DOCUMENT_SIZE, MediaType, Platform};
+
+use crate::{
+    BasePlan, ImagePlan, LayerContent, LayerMetadata, LayerPlan, MetadataError, Plan, TarForm,
+    TreePlanError, layer_tree,
+};
+
+/// Whether entries must say their mode.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Modes {
+    /// A silent entry is 0644, a directory 0755.
+    #[default]
+    Default,
+    /// A silent entry is an error: for build systems, whose plans should say everything.
+    Required,
+}
+
+/// Where base images are found.
+pub trait Bases: Send + Sync {
+    /// Opens the medium that a base's reference names, and finds the base in it.
+    fn open(&self, reference: &str)
+    -> Result<(Box<dyn Source>, Descriptor), cooperage_blob::Error>;
+}
+
+/// Knows no base: for images from scratch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoBases;
+
+impl Bases for NoBases {
+    fn open(
+        &self,
+        reference: &str,
+    ) -> Result<(Box<dyn Source>, Descriptor), cooperage_blob::Error> {
+        let message = format!("the base `{reference}` cannot be opened: no base images here");
+        Err(cooperage_blob::Error::unsupported(message))
+    }
+}
+
+/// How a plan is built. Only `root`, `modes` and `bases` can change the result.
+#[derive(Clone, Copy)]
+pub struct BuildOptions<'a> {
+    /// The directory that relative names in the plan start from.
+    pub root: &'a Path,
+    /// Whether entries must say their mode.
+    pub modes: Modes,
+    /// Blocks compressed, and blobs copied, at once.
+    pub threads: NonZeroUsize,
+    /// Where base images are found.
+    pub bases: &'a dyn Bases,
+    /// Who is told.
+    pub progress: &'a dyn Progress,
+}
+
+impl Default for BuildOptions<'_> {
+    fn default() -> Self {
+        Self {
+            root: Path::new(""),
+            modes: Modes::Default,
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            bases: &NoBases,
+            progress: &NoProgress,
+        }
+    }
+}
+
+impl std::fmt::Debug for BuildOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BuildOptions")
+            .field("root", &self.root)
+            .field("modes", &self.modes)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The image, or the index of the images.
+    pub descriptor: Descriptor,
+    /// The images, in the plan's order.
+    pub images: Vec<BuiltImage>,
+}
+
+/// One image that was built.
+#[derive(Clone, Debug)]
+pub struct BuiltImage {
+    /// Its manifest.
+    pub descriptor: Descriptor,
+    /// Its config's digest and size, and its documents.
+    pub formed: Formed,
+    /// The layers over its base, lowest first.
+    pub layers: Vec<LayerMetadata>,
+    /// Number of layers that are the base's.
+    pub base_layers: usize,
+}
+
+/// Why a plan could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A layer's lines make no tree.
+    #[error("cannot plan layer `{layer}`")]
+    Tree {
+        /// The layer.
+        layer: String,
+        /// Why.
+        #[source]
+        source: TreePlanError,
+    },
+    /// A layer could not be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// A tar could not be taken as a layer.
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
+    /// A tar could not be read entry by entry.
+    #[error("cannot read the entries of `{}`", file.display())]
+    Tar {
+        /// The tar.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file that the plan names could not be read.
+    #[error("cannot read `{}`", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A layer's metadata is not valid.
+    #[error("`{}` is no layer metadata", file.display())]
+    Metadata {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: MetadataError,
+    },
+    /// The layer is there only as metadata, and the sink does not have it.
+    #[error(
+        "the image needs layer `{}`, whose metadata names no `blob`, and which is not there already", descriptor.digest
+    )]
+    NoBlob {
+        /// The layer.
+        descriptor: Box<Descriptor>,
+    },
+    /// The base could not be opened.
+    #[error("cannot open the base `{reference}`")]
+    Base {
+        /// As the plan names it.
+        reference: String,
+        /// Why.
+        #[source]
+        source: cooperage_blob::Error,
+    },
+    /// The base cannot be built on.
+    #[error("cannot build on `{reference}`")]
+    OnBase {
+        /// As the plan names it.
+        reference: String,
+        /// Why.
+        #[source]
+        source: BaseError,
+    },
+    /// Another base than the plan pins.
+    #[error("the base `{reference}` is pinned to `{expected}`, found `{found}`")]
+    Pin {
+        /// As the plan names it.
+        reference: String,
+        /// The digest in the plan.
+        expected: String,
+        /// The digest found.
+        found: String,
+    },
+    /// The documents could not be formed.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The sink failed.
+    #[error("cannot store the image")]
+    Store(#[from] cooperage_blob::Error),
+    /// An image plan without an image.
+    #[error("the plan has no image: an index needs at least one `image` line")]
+    NoImage,
+}
+
+/// Builds a plan's images into a sink and publishes the result under the plan's names, or without
+/// a name if it has none.
+///
+/// Layers go to the sink as they are made, the names come last: if it fails, the sink shows what
+/// it showed before.
+pub fn build(
+    plan: &Plan,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<Built, BuildError> {
+    let images = plan
+        .images
+        .iter()
+        .map(|image| build_one(image, sink, options))
+        .collect::<Result<Vec<_>, _>>()?;
+    let descriptor = match (&plan.index, &images[..]) {
+        (_, []) => return Err(BuildError::NoImage),
+        (None, [image, ..]) => image.descriptor.clone(),
+        (Some(index), images) => {
+            let manifests = images
+                .iter()
+                .map(|image| image.descriptor.clone())
+                .collect();
+            let document = form_index(manifests, index.annotations.clone(), index.media_types)?;
+            let media_type = document.value().media_type.clone();
+            put(
+                sink,
+                media_type.unwrap_or(MediaType::OCI_INDEX),
+                document.raw(),
+            )?
+        }
+    };
+    if plan.names.is_empty() {
+        sink.publish(&Root::unnamed(descriptor.clone()))?;
+    }
+    for name in &plan.names {
+        sink.publish(&Root::named(name, descriptor.clone()))?;
+    }
+    Ok(Built { descriptor, images })
+}
+
+fn build_one(
+    image: &ImagePlan,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<BuiltImage, BuildError> {
+    let opened = match &image.base {
+        Some(plan) => Some(open_base(plan, image.platform.as_ref(), options)?),
+        None => None,
+    };
+    let layers = image
+        .layers
+        .iter()
+        .map(|layer| build_layer(layer, sink, options))
+        .collect::<Result<Vec<_>, _>>()?;
+    let formed = build_image(image, &layers, opened.as_ref().map(|(_, base)| base))?;
+    let mut base_layers = 0;
+    if let Some((source, base)) = &opened {
+        let blobs = &base.manifest.value().layers;
+        base_layers = blobs.len();
+        let copy = CopyOptions {
+            jobs: options.threads,
+            progress: options.progress,
+        };
+        copy_blobs(&**source, blobs, sink, &copy)?;
+    }
+    let descriptor = write(&formed, sink)?;
+    Ok(BuiltImage {
+        descriptor,
+        formed,
+        layers,
+        base_layers,
+    })
+}
+
+/// Opens a base and reads its documents, for the platform asked for.
+pub(crate) fn open_base(
+    plan: &BasePlan,
+    platform: Option<&Platform>,
+    options: &BuildOptions<'_>,
+) -> Result<(Box<dyn Source>, Base), BuildError> {
+    let reference = || plan.reference.clone();
+    let (source, descriptor) =
+        options
+            .bases
+            .open(&plan.reference)
+            .map_err(|source| BuildError::Base {
+                reference: reference(),
+                source,
+            })?;
+    let platform = platform.cloned().unwrap_or_else(Platform::linux_amd64);
+    let base =
+        Base::read(&*source, &descriptor, &platform).map_err(|source| BuildError::OnBase {
+            reference: reference(),
+            source,
+        })?;
+    // A pin may name the index, or the image that was chosen from it.
+    match &plan.digest {
+        Some(pin)
+            if *pin != descriptor.digest.to_string()
+                && *pin != base.descriptor.digest.to_string() =>
+        {
+            Err(BuildError::Pin {
+                reference: reference(),
+                expected: pin.clone(),
+                found: descriptor.digest.to_string(),
+            })
+        }
+        _ => Ok((source, base)),
+    }
+}
+
+/// Builds one layer: its blob goes to the sink, what is known of it is returned.
+///
+/// A [`LayerContent::Metadata`] is read and returned; its blob goes to the sink if the plan names
+/// it, and must be there already otherwise.
+pub fn build_layer(
+    plan: &LayerPlan,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<LayerMetadata, BuildError> {
+    let encoding = plan.encoding.unwrap_or_default();
+    let name = plan.name.as_deref().unwrap_or("layer");
+    let mut layer = match &plan.content {
+        LayerContent::Entries { entries, fold } => {
+            let tree = layer_tree(entries, options.root, options.modes).map_err(|source| {
+                BuildError::Tree {
+                    layer: name.to_owned(),
+                    source,
+                }
+            })?;
+            pack(&tree, &pack_options(name, encoding, *fold, options), sink)?
+        }
+        LayerContent::Tar { file, form } => build_tar(
+            &options.root.join(file),
+            *form,
+            name,
+            encoding,
+            sink,
+            options,
+        )?,
+        LayerContent::Metadata { file, blob } => {
+            return reuse(file, blob.as_deref(), sink, options);
+        }
+    };
+    layer
+        .descriptor
+        .annotations
+        .extend(plan.annotations.clone());
+    let history = History {
+        created: plan.created.clone(),
+        created_by: Some(
+            plan.created_by
+                .clone()
+                .unwrap_or_else(|| format!("cooperage: {name}")),
+        ),
+        comment: plan.comment.clone(),
+        ..History::default()
+    };
+    Ok(LayerMetadata {
+        name: plan.name.clone(),
+        layer,
+        history,
+    })
+}
+
+fn pack_options<'a>(
+    name: &'a str,
+    encoding: Encoding,
+    fold: bool,
+    options: &BuildOptions<'a>,
+) -> PackOptions<'a> {
+    PackOptions {
+        encoding,
+        fold,
+        threads: options.threads,
+        name,
+        progress: options.progress,
+    }
+}
+
+fn build_tar(
+    file: &Path,
+    form: TarForm,
+    name: &str,
+    encoding: Encoding,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<Layer, BuildError> {
+    let read = |source| BuildError::Read {
+        file: file.to_owned(),
+        source,
+    };
+    let form = match form {
+        TarForm::Keep => LayerForm::Keep,
+        TarForm::Uncompress => LayerForm::Uncompress,
+        TarForm::Recompress => LayerForm::Recompress(encoding),
+        TarForm::Canonical => {
+            return Err(read(io::ErrorKind::Unsupported.into()));
+        }
+    };
+    let origin = format!("`{}`", file.display());
+    Ok(adopt(
+        File::open(file).map_err(read)?,
+        &origin,
+        form,
+        options.threads,
+        sink,
+    )?)
+}
+
+fn reuse(
+    file: &Path,
+    blob: Option<&Path>,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<LayerMetadata, BuildError> {
+    let metadata = read_metadata(&options.root.join(file))?;
+    let descriptor = &metadata.layer.descriptor;
+    if sink.has(descriptor)? {
+        return Ok(metadata);
+    }
+    let Some(blob) = blob else {
+        return Err(BuildError::NoBlob {
+            descriptor: descriptor.clone().into(),
+        });
+    };
+    let blob = options.root.join(blob);
+    let read = |source| BuildError::Read {
+        file: blob.clone(),
+        source,
+    };
+    let mut reader = File::open(&blob).map_err(read)?;
+    let mut writer = sink.create(descriptor.digest.algorithm().unwrap_or(Algorithm::Sha256))?;
+    io::copy(&mut reader, &mut writer).map_err(read)?;
+    writer.finish(Some(descriptor))?;
+    Ok(metadata)
+}
+
+fn read_metadata(file: &Path) -> Result<LayerMetadata, BuildError> {
+    let read = |source| BuildError::Read {
+        file: file.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let limited = File::open(file).map_err(read)?;
+    // One byte more than a document may have: the parser then says that it is too large.
+    io::Read::read_to_end(
+        &mut io::Read::take(limited, MAX_DOCUMENT_SIZE + 1),
+        &mut bytes,
+    )
+    .map_err(read)?;
+    LayerMetadata::parse(&bytes).map_err(|source| BuildError::Metadata {
+        file: file.to_owned(),
+        source,
+    })
+}
+
+/// Forms an image's documents from its plan and what is known of its layers: no layer's bytes are
+/// read, and nothing is written.
+///
+/// `layers` are those of the plan, in its order.
+pub fn build_image(
+    image: &ImagePlan,
+    layers: &[LayerMetadata],
+    base: Option<&Base>,
+) -> Result<Formed, BuildError> {
+    let step = |metadata: &LayerMetadata| Step::Layer {
+        layer: metadata.layer.clone().into(),
+        history: metadata.history.clone(),
+    };
+    let recipe = Recipe {
+        platform: image.platform.clone(),
+        created: image.created.clone(),
+        author: image.author.clone(),
+        config: image.config.clone(),
+        steps: layers.iter().map(step).collect(),
+        annotations: image.annotations.clone(),
+        media_types: image.media_types,
+    };
+    Ok(form(base, &recipe)?)
+}

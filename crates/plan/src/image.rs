@@ -1,0 +1,166 @@
+//! The lines that say what an image is.
+
+use std::collections::BTreeMap;
+
+use cooperage_commit::{ConfigEdit, Edit, MapEdit, SetEdit};
+use cooperage_image_spec::{Healthcheck, Json};
+
+use crate::fields::{At, Fields};
+use crate::parse::media_types;
+use crate::{BasePlan, ImagePlan, PlanError};
+
+pub(crate) fn parse_image(fields: &mut Fields) -> Result<ImagePlan, PlanError> {
+    Ok(ImagePlan {
+        platform: fields.read("platform", |at, json| {
+            at.string(json)?.parse().map_err(|e| at.invalid(e))
+        })?,
+        base: fields.read("base", parse_base)?,
+        media_types: media_types(fields)?,
+        created: fields.string("created")?,
+        author: fields.string("author")?,
+        config: fields.read("config", parse_config)?.unwrap_or_default(),
+        annotations: fields.string_map("annotations")?,
+        layers: Vec::new(),
+    })
+}
+
+fn parse_base(at: At<'_>, json: Json) -> Result<BasePlan, PlanError> {
+    if let Json::String(reference) = json {
+        return Ok(BasePlan {
+            reference,
+            digest: None,
+        });
+    }
+    let mut fields = Fields::new(at.line, at.place, json)?;
+    let Some(reference) = fields.string("reference")? else {
+        return Err(PlanError::Missing {
+            line: at.line,
+            field: fields.place("reference"),
+            expected: "where the base lies, such as `oci:DIR:NAME`".into(),
+        });
+    };
+    let digest = fields.string("digest")?;
+    fields.end()?;
+    Ok(BasePlan { reference, digest })
+}
+
+fn parse_config(at: At<'_>, json: Json) -> Result<ConfigEdit, PlanError> {
+    let mut fields = Fields::new(at.line, at.place, json)?;
+    let config = ConfigEdit {
+        user: edit(&mut fields, "user", |at, json| at.string(json))?,
+        env: map_edit(&mut fields, "env")?,
+        entrypoint: edit(&mut fields, "entrypoint", |at, json| at.strings(json))?,
+        cmd: edit(&mut fields, "cmd", |at, json| at.strings(json))?,
+        working_dir: edit(&mut fields, "working_dir", |at, json| at.string(json))?,
+        exposed_ports: set_edit(&mut fields, "exposed_ports")?,
+        volumes: set_edit(&mut fields, "volumes")?,
+        labels: map_edit(&mut fields, "labels")?,
+        stop_signal: edit(&mut fields, "stop_signal", |at, json| at.string(json))?,
+        healthcheck: edit(&mut fields, "healthcheck", parse_healthcheck)?,
+    };
+    fields.end()?;
+    Ok(config)
+}
+
+/// Absent: inherited. `null`: unset. A value: set.
+fn edit<T>(
+    fields: &mut Fields,
+    key: &'static str,
+    read: impl FnOnce(At<'_>, Json) -> Result<T, PlanError>,
+) -> Result<Edit<T>, PlanError> {
+    let edit = fields.read(key, |at, json| match json {
+        Json::Null => Ok(Edit::Unset),
+        json => read(at, json).map(Edit::Set),
+    })?;
+    Ok(edit.unwrap_or_default())
+}
+
+/// `null` clears; so does the name `*` with `null`, for new values beside it.
+fn map_edit(fields: &mut Fields, key: &'static str) -> Result<MapEdit, PlanError> {
+    let edit = fields.read(key, |at, json| {
+        let Some((clear, members)) = cleared(at, json)? else {
+            return Ok(MapEdit {
+                clear: true,
+                set: BTreeMap::new(),
+            });
+        };
+        let set = members
+            .into_iter()
+            .map(|(name, value)| {
+                let place = format!("{}.{name}", at.place);
+                let at = At {
+                    place: &place,
+                    ..at
+                };
+                if name.is_empty() || (key == "env" && name.contains(['=', '\0'])) {
+                    let found = Json::String(name);
+                    return Err(at.expected("a name that is not empty and has no `=`", &found));
+                }
+                match value {
+                    Json::Null => Ok((name, None)),
+                    Json::String(value) => Ok((name, Some(value))),
+                    other => Err(at.expected("a string, or null to unset it", &other)),
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(MapEdit { clear, set })
+    })?;
+    Ok(edit.unwrap_or_default())
+}
+
+/// `None` for `null`; else whether `*` clears, and the other members.
+fn cleared(at: At<'_>, json: Json) -> Result<Option<(bool, BTreeMap<String, Json>)>, PlanError> {
+    if json == Json::Null {
+        return Ok(None);
+    }
+    let mut members = at.object(json)?;
+    let clear = match members.remove("*") {
+        None => false,
+        Some(Json::Null) => true,
+        Some(other) => return Err(at.expected("null for `*`, which unsets all", &other)),
+    };
+    Ok(Some((clear, members)))
+}
+
+/// A list adds; an object adds where the value is `true` and takes away where it is `null`.
+fn set_edit(fields: &mut Fields, key: &'static str) -> Result<SetEdit, PlanError> {
+    let edit = fields.read(key, |at, json| {
+        if matches!(json, Json::Array(_) | Json::String(_)) {
+            let set = at
+                .strings(json)?
+                .into_iter()
+                .map(|member| (member, true))
+                .collect();
+            return Ok(SetEdit { clear: false, set });
+        }
+        let Some((clear, members)) = cleared(at, json)? else {
+            return Ok(SetEdit {
+                clear: true,
+                set: BTreeMap::new(),
+            });
+        };
+        let set = members
+            .into_iter()
+            .map(|(member, value)| match value {
+                Json::Bool(true) => Ok((member, true)),
+                Json::Null => Ok((member, false)),
+                other => Err(at.expected("`true`, or null to unset it", &other)),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(SetEdit { clear, set })
+    })?;
+    Ok(edit.unwrap_or_default())
+}
+
+fn parse_healthcheck(at: At<'_>, json: Json) -> Result<Healthcheck, PlanError> {
+    let mut fields = Fields::new(at.line, at.place, json)?;
+    let mut check = Healthcheck::default();
+    check.test = fields.strings("test")?.unwrap_or_default();
+    check.interval = fields.read("interval", |at, json| at.number(json))?;
+    check.timeout = fields.read("timeout", |at, json| at.number(json))?;
+    check.start_period = fields.read("start_period", |at, json| at.number(json))?;
+    check.start_interval = fields.read("start_interval", |at, json| at.number(json))?;
+    check.retries = fields.read("retries", |at, json| at.number(json))?;
+    fields.end()?;
+    Ok(check)
+}

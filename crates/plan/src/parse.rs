@@ -1,0 +1,294 @@
+//! A plan file becomes a plan.
+
+use std::io::{BufRead, Read};
+
+use cooperage_commit::MediaTypes;
+use cooperage_compress::{EncoderId, Encoding};
+use cooperage_image_spec::{Json, MAX_DOCUMENT_SIZE};
+
+use crate::entry::parse_entry;
+use crate::fields::{At, Fields};
+use crate::image::parse_image;
+use crate::{EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, Plan, PlanError, TarForm};
+
+/// What a plan file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlanFile {
+    /// An image or an index: `{"plan":"image"}`, `{"plan":"index"}`.
+    Plan(Plan),
+    /// One layer alone: `{"plan":"layer"}`.
+    Layer(LayerPlan),
+}
+
+impl PlanFile {
+    /// Reads a plan file, line by line. Nothing it names is looked at.
+    ///
+    /// # Errors
+    ///
+    /// The first fault, by line and field.
+    pub fn parse(reader: impl BufRead) -> Result<Self, PlanError> {
+        let mut lines = Lines { reader, line: 0 };
+        let Some(first) = lines.next()? else {
+            return Err(PlanError::Empty);
+        };
+        Parser::start(first)?.run(&mut lines)
+    }
+}
+
+struct Lines<R> {
+    reader: R,
+    line: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line that is not empty.
+    fn next(&mut self) -> Result<Option<Fields>, PlanError> {
+        let mut bytes = Vec::new();
+        loop {
+            self.line += 1;
+            let line = self.line;
+            bytes.clear();
+            let limit = MAX_DOCUMENT_SIZE + 1;
+            let read = self
+                .reader
+                .by_ref()
+                .take(limit)
+                .read_until(b'\n', &mut bytes);
+            if read.map_err(|source| PlanError::Read { line, source })? == 0 {
+                return Ok(None);
+            }
+            if !bytes.trim_ascii().is_empty() {
+                let json = Json::parse(bytes.trim_ascii_end())
+                    .map_err(|source| PlanError::Json { line, source })?;
+                return Fields::new(line, "", json).map(Some);
+            }
+        }
+    }
+}
+
+struct Parser {
+    file: PlanFile,
+}
+
+impl Parser {
+    fn start(mut first: Fields) -> Result<Self, PlanError> {
+        let line = first.line();
+        let missing = |field: &str, expected: &str| PlanError::Missing {
+            line,
+            field: field.into(),
+            expected: expected.into(),
+        };
+        let Some(kind) = first.string("plan")? else {
+            return Err(missing(
+                "plan",
+                "`image`, `index` or `layer` on the first line",
+            ));
+        };
+        match first.u64("version")? {
+            Some(1) => {}
+            Some(found) => return Err(PlanError::Version { line, found }),
+            None => return Err(missing("version", "`1`")),
+        }
+        let file = match kind.as_str() {
+            "layer" => PlanFile::Layer(parse_layer(&mut first)?),
+            "image" => PlanFile::Plan(Plan {
+                names: first.strings("names")?.unwrap_or_default(),
+                index: None,
+                images: vec![parse_image(&mut first)?],
+            }),
+            "index" => PlanFile::Plan(Plan {
+                names: first.strings("names")?.unwrap_or_default(),
+                index: Some(IndexPlan {
+                    annotations: first.string_map("annotations")?,
+                    media_types: media_types(&mut first)?,
+                }),
+                images: Vec::new(),
+            }),
+            other => {
+                let at = At {
+                    line,
+                    place: "plan",
+                };
+                let found = Json::String(other.to_owned());
+                return Err(at.expected("`image`, `index` or `layer`", &found));
+            }
+        };
+        first.end()?;
+        Ok(Self { file })
+    }
+
+    fn run(mut self, lines: &mut Lines<impl BufRead>) -> Result<PlanFile, PlanError> {
+        while let Some(mut fields) = lines.next()? {
+            if fields.has("image") {
+                self.image(&mut fields)?;
+                fields.end()?;
+            } else if fields.has("layer") {
+                self.layer(&mut fields)?;
+                fields.end()?;
+            } else {
+                let line = fields.line();
+                let entry = parse_entry(fields)?;
+                self.entries(line)?.push(entry);
+            }
+        }
+        Ok(self.file)
+    }
+
+    fn image(&mut self, fields: &mut Fields) -> Result<(), PlanError> {
+        let line = fields.line();
+        let PlanFile::Plan(Plan {
+            index: Some(_),
+            images,
+            ..
+        }) = &mut self.file
+        else {
+            return Err(order(
+                line,
+                "an `image` line",
+                "a layer or an entry, or a first line with `\"plan\":\"index\"`",
+            ));
+        };
+        let json = fields.take("image").unwrap_or(Json::Null);
+        let mut inner = Fields::new(line, "image", json)?;
+        images.push(parse_image(&mut inner)?);
+        inner.end()
+    }
+
+    fn layer(&mut self, fields: &mut Fields) -> Result<(), PlanError> {
+        let line = fields.line();
+        let image = match &mut self.file {
+            PlanFile::Plan(plan) => plan.images.last_mut(),
+            PlanFile::Layer(_) => None,
+        };
+        let Some(ImagePlan { layers, .. }) = image else {
+            return Err(order(
+                line,
+                "a `layer` line",
+                "an entry, or an `image` line before it",
+            ));
+        };
+        let json = fields.take("layer").unwrap_or(Json::Null);
+        let mut inner = Fields::new(line, "layer", json)?;
+        layers.push(parse_layer(&mut inner)?);
+        inner.end()
+    }
+
+    fn entries(&mut self, line: u64) -> Result<&mut Vec<EntryPlan>, PlanError> {
+        let layer = match &mut self.file {
+            PlanFile::Layer(layer) => Some(layer),
+            PlanFile::Plan(plan) => plan
+                .images
+                .last_mut()
+                .and_then(|image| image.layers.last_mut()),
+        };
+        match layer.map(|layer| &mut layer.content) {
+            Some(LayerContent::Entries { entries, .. }) => Ok(entries),
+            Some(_) => Err(order(
+                line,
+                "an entry",
+                "another layer: this one is a `tar` or `metadata` and has no entries",
+            )),
+            None => Err(order(line, "an entry", "a `layer` line before it")),
+        }
+    }
+}
+
+fn order(line: u64, found: &str, expected: &str) -> PlanError {
+    PlanError::Order {
+        line,
+        found: found.into(),
+        expected: expected.into(),
+    }
+}
+
+pub(crate) fn media_types(fields: &mut Fields) -> Result<MediaTypes, PlanError> {
+    let parsed = fields.read("media_types", |at, json| match json.as_str() {
+        Some("oci") => Ok(MediaTypes::Oci),
+        Some("docker") => Ok(MediaTypes::Docker),
+        _ => Err(at.expected("`oci` or `docker`", &json)),
+    })?;
+    Ok(parsed.unwrap_or_default())
+}
+
+fn parse_layer(fields: &mut Fields) -> Result<LayerPlan, PlanError> {
+    Ok(LayerPlan {
+        name: fields.string("name")?,
+        encoding: parse_encoding(fields)?,
+        annotations: fields.string_map("annotations")?,
+        created_by: fields.string("created_by")?,
+        comment: fields.string("comment")?,
+        created: fields.string("created")?,
+        content: parse_content(fields)?,
+    })
+}
+
+fn parse_encoding(fields: &mut Fields) -> Result<Option<Encoding>, PlanError> {
+    let line = fields.line();
+    let encoder = fields.read("encoder", |at, json| {
+        at.string(json)?
+            .parse::<EncoderId>()
+            .map_err(|error| at.invalid(error))
+    })?;
+    let level = fields.read("level", |at, json| at.number::<u8>(json))?;
+    let block_size = fields.u64("block_size")?;
+    if encoder.is_none() && level.is_none() && block_size.is_none() {
+        return Ok(None);
+    }
+    let place = fields.place("encoder");
+    let at = At {
+        line,
+        place: &place,
+    };
+    let encoder = encoder.unwrap_or(EncoderId::Gzip1);
+    let level = level.unwrap_or(encoder.default_level());
+    let block_size = block_size.unwrap_or(encoder.default_block_size());
+    let encoding = Encoding::new(encoder, level, block_size).map_err(|error| at.invalid(error))?;
+    Ok(Some(encoding))
+}
+
+fn parse_content(fields: &mut Fields) -> Result<LayerContent, PlanError> {
+    let fold = fields.bool("fold")?.unwrap_or(true);
+    let form = fields.read("form", |at, json| match json.as_str() {
+        Some("keep") => Ok(TarForm::Keep),
+        Some("uncompress") => Ok(TarForm::Uncompress),
+        Some("recompress") => Ok(TarForm::Recompress),
+        Some("canonical") => Ok(TarForm::Canonical),
+        _ => Err(at.expected("`keep`, `uncompress`, `recompress` or `canonical`", &json)),
+    })?;
+    let (line, place) = (fields.line(), fields.place("tar"));
+    let tar = fields.string("tar")?;
+    let metadata = fields.string("metadata")?;
+    let blob = fields.string("blob")?;
+    let clash = |what: &str| {
+        let at = At {
+            line,
+            place: &place,
+        };
+        at.expected(what, &Json::Null)
+    };
+    match (tar, metadata, blob) {
+        (None, None, None) if form.is_some() => Err(clash("a file, since `form` is given")),
+        (None, None, None) => Ok(LayerContent::Entries {
+            entries: Vec::new(),
+            fold,
+        }),
+        (Some(tar), None, None) => Ok(LayerContent::Tar {
+            file: tar.into(),
+            form: form.unwrap_or_default(),
+        }),
+        (None, Some(file), blob) => Ok(LayerContent::Metadata {
+            file: file.into(),
+            blob: blob.map(Into::into),
+        }),
+        (None, None, Some(_)) => Err(PlanError::Missing {
+            line,
+            field: fields.place("metadata"),
+            expected: "the metadata of the `blob`".into(),
+        }),
+        (Some(_), _, _) => Err(PlanError::Order {
+            line,
+            found: "`tar` together with `metadata` or `blob`".into(),
+            expected: "one of them".into(),
+        }),
+    }
+}

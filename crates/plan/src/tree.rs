@@ -1,0 +1,402 @@
+//! A layer's lines become a tree.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cooperage_runtime::{AddError, Features};
+use cooperage_tarball::{
+    Attributes, Content, Entry, Kind, Mtime, PathError, Tree, TreeError, TreePath,
+};
+use walkdir::WalkDir;
+
+use crate::{EntryAttributes, EntryKind, EntryPlan, Modes};
+
+/// Why a layer's lines make no tree.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TreePlanError {
+    /// A file that an entry names cannot be looked at.
+    #[error("cannot read `{}` for layer entry `{entry}` ({origin})", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The entry.
+        entry: String,
+        /// Who asks for it.
+        origin: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file was named and something else found, or a directory.
+    #[error("`{}` for layer entry `{entry}` ({origin}): expected {expected}, found {found}", file.display())]
+    Type {
+        /// What was named.
+        file: PathBuf,
+        /// The entry.
+        entry: String,
+        /// Who asks for it.
+        origin: String,
+        /// What was expected.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// No mode, and they are required.
+    #[error("layer entry `{entry}` ({origin}) has no mode, and modes are required")]
+    NoMode {
+        /// The entry.
+        entry: String,
+        /// Who asks for it.
+        origin: String,
+    },
+    /// A name below a directory cannot stand in a layer.
+    #[error("`{}` ({origin}) cannot stand in a layer", file.display())]
+    Name {
+        /// The file.
+        file: PathBuf,
+        /// Who asks for it.
+        origin: String,
+        /// Why.
+        #[source]
+        source: PathError,
+    },
+    /// The lines contradict each other.
+    #[error("the layer's entries contradict each other")]
+    Tree(#[from] TreeError),
+    /// Something of the run time cannot be added.
+    #[error("cannot add the run-time item `{item}` ({origin})")]
+    Runtime {
+        /// Which.
+        item: String,
+        /// Who asks for it.
+        origin: String,
+        /// Why.
+        #[source]
+        source: AddError,
+    },
+}
+
+/// Makes the tree of a layer. Of the files it names it asks type and length, nothing else.
+///
+/// `root` is the directory that relative names start from.
+pub fn layer_tree(entries: &[EntryPlan], root: &Path, modes: Modes) -> Result<Tree, TreePlanError> {
+    let mut tree = Tree::new();
+    for entry in entries {
+        Adder {
+            tree: &mut tree,
+            root,
+            modes,
+            entry,
+            origin: origin(entry),
+        }
+        .add()?;
+    }
+    Ok(tree)
+}
+
+fn origin(entry: &EntryPlan) -> String {
+    match (&entry.origin, entry.line) {
+        (Some(origin), _) => origin.clone(),
+        (None, 0) => "the plan".into(),
+        (None, line) => format!("plan line {line}"),
+    }
+}
+
+struct Adder<'a> {
+    tree: &'a mut Tree,
+    root: &'a Path,
+    modes: Modes,
+    entry: &'a EntryPlan,
+    origin: String,
+}
+
+impl Adder<'_> {
+    fn add(&mut self) -> Result<(), TreePlanError> {
+        let entry = self.entry;
+        match &entry.what {
+            EntryKind::File { path, file, fold } => {
+                let content = self.content(path, file)?;
+                self.put(
+                    path,
+                    Kind::File {
+                        content,
+                        fold: *fold,
+                    },
+                )
+            }
+            EntryKind::Bytes { path, bytes } => {
+                let content = Content::bytes(bytes.as_slice());
+                self.put(
+                    path,
+                    Kind::File {
+                        content,
+                        fold: true,
+                    },
+                )
+            }
+            EntryKind::Directory { path } => self.put(path, Kind::Directory),
+            EntryKind::Symlink { path, target } => self.put(
+                path,
+                Kind::Symlink {
+                    target: target.clone(),
+                },
+            ),
+            EntryKind::HardLink { path, to } => self.put(path, Kind::HardLink { to: to.clone() }),
+            EntryKind::Fifo { path } => self.put(path, Kind::Fifo),
+            EntryKind::CharDevice { path, major, minor } => self.put(
+                path,
+                Kind::CharDevice {
+                    major: *major,
+                    minor: *minor,
+                },
+            ),
+            EntryKind::BlockDevice { path, major, minor } => self.put(
+                path,
+                Kind::BlockDevice {
+                    major: *major,
+                    minor: *minor,
+                },
+            ),
+            EntryKind::Whiteout { path } => self.put(path, Kind::Whiteout),
+            EntryKind::Opaque { path } => Ok(self.tree.set_opaque(path.clone())?),
+            EntryKind::Tree {
+                path,
+                dir,
+                dir_mode,
+            } => self.add_directory(path.as_ref(), dir, *dir_mode),
+            EntryKind::Runtime(item) => {
+                let features = Features {
+                    items: [*item].into(),
+                    users: Vec::new(),
+                };
+                features
+                    .add_to(self.tree)
+                    .map_err(|source| TreePlanError::Runtime {
+                        item: item.to_string(),
+                        origin: self.origin.clone(),
+                        source,
+                    })
+            }
+        }
+    }
+
+    fn put(&mut self, path: &TreePath, kind: Kind) -> Result<(), TreePlanError> {
+        let attributes = self.attributes(path, &kind, None)?;
+        self.insert(path.clone(), kind, attributes)
+    }
+
+    fn insert(
+        &mut self,
+        path: TreePath,
+        kind: Kind,
+        attributes: Attributes,
+    ) -> Result<(), TreePlanError> {
+        let entry = Entry::new(kind, attributes).with_origin(self.origin.clone());
+        Ok(self.tree.insert(path, entry)?)
+    }
+
+    fn attributes(
+        &self,
+        path: &TreePath,
+        kind: &Kind,
+        mode: Option<u32>,
+    ) -> Result<Attributes, TreePlanError> {
+        let given: &EntryAttributes = &self.entry.attributes;
+        let default = match kind {
+            Kind::Directory => 0o755,
+            Kind::Symlink { .. } => 0o777,
+            _ => 0o644,
+        };
+        let needed = matches!(
+            kind,
+            Kind::File { .. }
+                | Kind::Directory
+                | Kind::Fifo
+                | Kind::CharDevice { .. }
+                | Kind::BlockDevice { .. }
+        );
+        let mode = mode.or(given.mode);
+        if needed && mode.is_none() && self.modes == Modes::Required {
+            let (entry, origin) = (path.display().to_string(), self.origin.clone());
+            return Err(TreePlanError::NoMode { entry, origin });
+        }
+        let name = |name: &Option<String>| name.clone().unwrap_or_default().into_bytes();
+        Ok(Attributes {
+            mode: mode.unwrap_or(default),
+            uid: given.uid.unwrap_or(0),
+            gid: given.gid.unwrap_or(0),
+            user: name(&given.user),
+            group: name(&given.group),
+            mtime: Mtime::from_seconds(given.mtime.unwrap_or(0)),
+            xattrs: given.xattrs.clone(),
+        })
+    }
+
+    /// A regular file, through links: build systems show their inputs as links.
+    fn content(&self, path: &TreePath, file: &Path) -> Result<Content, TreePlanError> {
+        let file = self.root.join(file);
+        let entry = || path.display().to_string();
+        let metadata = fs::metadata(&file).map_err(|source| TreePlanError::File {
+            file: file.clone(),
+            entry: entry(),
+            origin: self.origin.clone(),
+            source,
+        })?;
+        if !metadata.is_file() {
+            return Err(TreePlanError::Type {
+                file,
+                entry: entry(),
+                origin: self.origin.clone(),
+                expected: "a file",
+                found: type_name(metadata.file_type()),
+            });
+        }
+        Ok(Content::File {
+            path: file,
+            len: metadata.len(),
+        })
+    }
+
+    fn add_directory(
+        &mut self,
+        path: Option<&TreePath>,
+        dir: &Path,
+        dir_mode: Option<u32>,
+    ) -> Result<(), TreePlanError> {
+        let top = self.root.join(dir);
+        let at = path.map_or_else(|| ".".into(), |path| path.display().to_string());
+        let failed = |file: &Path, source: io::Error| TreePlanError::File {
+            file: file.to_owned(),
+            entry: at.clone(),
+            origin: self.origin.clone(),
+            source,
+        };
+        let metadata = fs::metadata(&top).map_err(|source| failed(&top, source))?;
+        if !metadata.is_dir() {
+            return Err(TreePlanError::Type {
+                file: top,
+                entry: at,
+                origin: self.origin.clone(),
+                expected: "a directory",
+                found: type_name(metadata.file_type()),
+            });
+        }
+        // Collected first, so that the order in which a directory is listed cannot choose which
+        // of two faults is reported.
+        let mut found = BTreeMap::new();
+        for item in WalkDir::new(&top)
+            .follow_root_links(true)
+            .sort_by_file_name()
+        {
+            let item = item.map_err(|error| {
+                let file = error.path().unwrap_or(&top).to_owned();
+                failed(&file, error.into())
+            })?;
+            if let Ok(below) = item.path().strip_prefix(&top) {
+                found.insert(below.to_owned(), item.path().to_owned());
+            }
+        }
+        for (below, file) in found {
+            self.add_below(path, &below, &file, dir_mode)?;
+        }
+        Ok(())
+    }
+
+    fn add_below(
+        &mut self,
+        path: Option<&TreePath>,
+        below: &Path,
+        file: &Path,
+        dir_mode: Option<u32>,
+    ) -> Result<(), TreePlanError> {
+        let name = below.as_os_str().as_encoded_bytes();
+        let path = match (path, name.is_empty()) {
+            (None, true) => return Ok(()),
+            (Some(path), true) => path.clone(),
+            (base, false) => {
+                let mut bytes = base
+                    .map(|base| base.as_bytes().to_vec())
+                    .unwrap_or_default();
+                if !bytes.is_empty() {
+                    bytes.push(b'/');
+                }
+                bytes.extend_from_slice(name);
+                TreePath::new(&bytes).map_err(|source| TreePlanError::Name {
+                    file: file.to_owned(),
+                    origin: self.origin.clone(),
+                    source,
+                })?
+            }
+        };
+        let failed = |source| TreePlanError::File {
+            file: file.to_owned(),
+            entry: path.display().to_string(),
+            origin: self.origin.clone(),
+            source,
+        };
+        let kind = fs::symlink_metadata(file).map_err(failed)?.file_type();
+        if kind.is_dir() || below.as_os_str().is_empty() {
+            // With no mode for directories they get the default: a mode given for the files of a
+            // tree would lock everyone out of its directories.
+            let attributes = self.attributes(&path, &Kind::Directory, dir_mode.or(Some(0o755)))?;
+            return self.insert(path, Kind::Directory, attributes);
+        }
+        if kind.is_symlink() {
+            let target = fs::read_link(file).map_err(failed)?;
+            if stays_inside(below, &target) {
+                let kind = Kind::Symlink {
+                    target: target.into_os_string().into_encoded_bytes(),
+                };
+                let attributes = self.attributes(&path, &kind, Some(0o777))?;
+                return self.insert(path, kind, attributes);
+            }
+            // Build systems show inputs as absolute links: what such a link means is its target.
+            if fs::metadata(file).map_err(failed)?.is_dir() {
+                return Err(TreePlanError::Type {
+                    file: file.to_owned(),
+                    entry: path.display().to_string(),
+                    origin: self.origin.clone(),
+                    expected: "a link that stays inside its tree, or one to a file",
+                    found: "a link to a directory elsewhere",
+                });
+            }
+        }
+        let content = self.content(&path, file)?;
+        self.put(
+            &path,
+            Kind::File {
+                content,
+                fold: true,
+            },
+        )
+    }
+}
+
+/// Whether a link at `below` with this target can only lead to what the same tree holds.
+fn stays_inside(below: &Path, target: &Path) -> bool {
+    let mut depth = below.components().count().saturating_sub(1);
+    for component in target.components() {
+        match component {
+            std::path::Component::Normal(_) => depth += 1,
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if depth > 0 => depth -= 1,
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn type_name(kind: fs::FileType) -> &'static str {
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_file() {
+        "a file"
+    } else if kind.is_symlink() {
+        "a symlink"
+    } else {
+        "a socket, pipe or device"
+    }
+}

@@ -1,0 +1,186 @@
+//! The names themselves.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use cooperage_digest::Digest;
+
+/// A kind of medium.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Medium {
+    /// `oci:`, an image layout.
+    Oci,
+    /// `oci-archive:`, an image layout in a tar.
+    OciArchive,
+    /// `docker-archive:`, what `docker save` writes.
+    DockerArchive,
+}
+
+impl Medium {
+    /// What stands before the first colon.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Oci => "oci",
+            Self::OciArchive => "oci-archive",
+            Self::DockerArchive => "docker-archive",
+        }
+    }
+}
+
+/// A medium, its place, and which image in it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Location {
+    medium: Medium,
+    path: PathBuf,
+    name: Option<String>,
+    digest: Option<Digest>,
+}
+
+/// Why a text names no medium.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseLocationError {
+    /// No medium that is known stands before the first colon.
+    #[error(
+        "`{text}` names no medium: expected `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:REFERENCE]`"
+    )]
+    UnknownMedium {
+        /// What was read.
+        text: String,
+    },
+    /// Nothing between the first colon and the second.
+    #[error("`{text}` has no path: expected `{}:` and a path", medium.as_str())]
+    NoPath {
+        /// What was read.
+        text: String,
+        /// The medium.
+        medium: Medium,
+    },
+    /// A colon or an `@` with nothing behind it.
+    #[error(
+        "`{text}` ends where a name should begin: leave the last `:` or `@` out, or add a name"
+    )]
+    NoName {
+        /// What was read.
+        text: String,
+    },
+    /// What stands behind the `@` is no digest.
+    #[error("`{text}`: {source}")]
+    Digest {
+        /// What was read.
+        text: String,
+        /// Why.
+        source: cooperage_digest::ParseDigestError,
+    },
+}
+
+impl Location {
+    /// A place in a medium, for whatever image lies there alone.
+    #[must_use]
+    pub fn new(medium: Medium, path: &Path) -> Self {
+        Self {
+            medium,
+            path: path.to_owned(),
+            name: None,
+            digest: None,
+        }
+    }
+
+    /// The same place, for the image of this name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The medium.
+    #[must_use]
+    pub fn medium(&self) -> Medium {
+        self.medium
+    }
+
+    /// The directory or file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The image's name in the medium.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The image's digest, if it is named by that.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+}
+
+impl FromStr for Location {
+    type Err = ParseLocationError;
+
+    fn from_str(text: &str) -> Result<Self, ParseLocationError> {
+        let unknown = || ParseLocationError::UnknownMedium {
+            text: text.to_owned(),
+        };
+        let (medium, rest) = text.split_once(':').ok_or_else(unknown)?;
+        let all = [Medium::Oci, Medium::OciArchive, Medium::DockerArchive];
+        let medium = all
+            .into_iter()
+            .find(|m| m.as_str() == medium)
+            .ok_or_else(unknown)?;
+        let (path, name, digest) = match (rest.split_once(':'), rest.split_once('@')) {
+            (named, Some((path, digest)))
+                if named.is_none_or(|(dir, _)| dir.len() > path.len()) =>
+            {
+                if digest.is_empty() {
+                    return Err(ParseLocationError::NoName {
+                        text: text.to_owned(),
+                    });
+                }
+                let digest = digest
+                    .parse()
+                    .map_err(|source| ParseLocationError::Digest {
+                        text: text.to_owned(),
+                        source,
+                    })?;
+                (path, None, Some(digest))
+            }
+            (Some((path, name)), _) => (path, Some(name.to_owned()), None),
+            (None, _) => (rest, None, None),
+        };
+        if path.is_empty() {
+            return Err(ParseLocationError::NoPath {
+                text: text.to_owned(),
+                medium,
+            });
+        }
+        if name.as_deref() == Some("") {
+            return Err(ParseLocationError::NoName {
+                text: text.to_owned(),
+            });
+        }
+        Ok(Self {
+            medium,
+            path: path.into(),
+            name,
+            digest,
+        })
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.medium.as_str(), self.path.display())?;
+        match (&self.name, &self.digest) {
+            (Some(name), _) => write!(f, ":{name}"),
+            (None, Some(digest)) => write!(f, "@{digest}"),
+            (None, None) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading from a location.
+
+use std::path::Path;
+
+use cooperage_blob::{Root, Source};
+use cooperage_daemon_archive::{DockerArchive, OciArchive, ReadError, ReadOptions};
+use cooperage_digest::Digest;
+use cooperage_image_spec::Reference;
+use cooperage_layout::{Layout, OpenError};
+
+use crate::{Location, Medium};
+
+/// A location that was opened to be read.
+pub struct Opened {
+    source: Box<dyn Source>,
+    location: Location,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an image was not found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// The layout could not be opened.
+    #[error("cannot open `{location}`")]
+    Layout {
+        /// The location.
+        location: Location,
+        /// Why.
+        #[source]
+        source: OpenError,
+    },
+    /// The archive could not be opened.
+    #[error("cannot open `{location}`")]
+    Archive {
+        /// The location.
+        location: Location,
+        /// Why.
+        #[source]
+        source: ReadError,
+    },
+    /// Its roots could not be read.
+    #[error("cannot read what `{location}` holds")]
+    Roots {
+        /// The location.
+        location: Location,
+        /// Why.
+        #[source]
+        source: cooperage_blob::Error,
+    },
+    /// No root of that name or digest.
+    #[error("`{location}` is not there; {}", held(names))]
+    NotFound {
+        /// The location.
+        location: Location,
+        /// What there is.
+        names: Vec<String>,
+    },
+    /// Several, and no name given.
+    #[error("`{location}` holds several images, say which: {}", held(names))]
+    Ambiguous {
+        /// The location.
+        location: Location,
+        /// What there is.
+        names: Vec<String>,
+    },
+}
+
+fn held(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    if names.is_empty() {
+        return "there is no image in it".into();
+    }
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names: Vec<_> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    format!("it holds {}{more}", names.join(", "))
+}
+
+impl Location {
+    /// Opens the medium. A pipe (`-` or a named pipe) is an archive too; it is spooled.
+    pub fn open(&self) -> Result<Opened, FindError> {
+        let options = ReadOptions::default();
+        let archive = |source| FindError::Archive {
+            location: self.clone(),
+            source,
+        };
+        let stdin = self.path() == Path::new("-");
+        let source: Box<dyn Source> = match self.medium() {
+            Medium::Oci => {
+                Box::new(
+                    Layout::open(self.path()).map_err(|source| FindError::Layout {
+                        location: self.clone(),
+                        source,
+                    })?,
+                )
+            }
+            Medium::OciArchive if stdin => {
+                Box::new(OciArchive::from_reader(std::io::stdin(), &options).map_err(archive)?)
+            }
+            Medium::OciArchive => {
+                Box::new(OciArchive::open(self.path(), &options).map_err(archive)?)
+            }
+            Medium::DockerArchive if stdin => {
+                Box::new(DockerArchive::from_reader(std::io::stdin(), &options).map_err(archive)?)
+            }
+            Medium::DockerArchive => {
+                Box::new(DockerArchive::open(self.path(), &options).map_err(archive)?)
+            }
+        };
+        Ok(Opened {
+            source,
+            location: self.clone(),
+        })
+    }
+}
+
+impl Opened {
+    /// The medium.
+    #[must_use]
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// The medium, by itself.
+    #[must_use]
+    pub fn into_source(self) -> Box<dyn Source> {
+        self.source
+    }
+
+    /// All roots of the medium.
+    pub fn roots(&self) -> Result<Vec<Root>, FindError> {
+        self.source.roots().map_err(|source| FindError::Roots {
+            location: self.location.clone(),
+            source,
+        })
+    }
+
+    /// The root that the location means: that of its name or digest, or the only one there is.
+    ///
+    /// # Errors
+    ///
+    /// [`FindError::NotFound`] and [`FindError::Ambiguous`] list what there is.
+    pub fn root(&self) -> Result<Root, FindError> {
+        let roots = self.roots()?;
+        let location = || self.location.clone();
+        let names = || roots.iter().map(label).collect::<Vec<_>>();
+        let wanted = |root: &&Root| match (self.location.name(), self.location.digest()) {
+            (Some(name), _) => self.is_named(root, name),
+            (None, Some(digest)) => root.descriptor.digest == *digest,
+            (None, None) => true,
+        };
+        let found: Vec<&Root> = roots.iter().filter(wanted).collect();
+        let mut digests: Vec<&Digest> = found.iter().map(|root| &root.descriptor.digest).collect();
+        digests.dedup();
+        match (&found[..], digests.len()) {
+            ([], _) => Err(FindError::NotFound {
+                location: location(),
+                names: names(),
+            }),
+            ([first, ..], 1) => Ok(Root::clone(first)),
+            _ => Err(FindError::Ambiguous {
+                location: location(),
+                names: names(),
+            }),
+        }
+    }
+
+    /// A docker archive's names are references, all other media's are any text.
+    fn is_named(&self, root: &Root, name: &str) -> bool {
+        let Some(own) = &root.name else { return false };
+        if own == name {
+            return true;
+        }
+        let full = |name: &str| {
+            name.parse::<Reference>()
+                .map(Reference::with_default_tag)
+                .ok()
+        };
+        self.location.medium() == Medium::DockerArchive
+            && full(own).is_some_and(|own| Some(own) == full(name))
+    }
+}
+
+fn label(root: &Root) -> String {
+    root.name
+        .clone()
+        .unwrap_or_else(|| format!("@{}", root.descriptor.digest))
+}
