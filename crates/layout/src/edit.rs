@@ -1,6 +1,7 @@
 //! Changes of `index.json`.
 
-use cooperage_blob::Error;
+use cooperage_blob::{BlobWriter, Copied, CopyOptions, Error, Root, Sink, Source, copy};
+use cooperage_digest::Algorithm;
 use cooperage_image_spec::{Descriptor, Index, MAX_DOCUMENT_SIZE};
 
 use crate::files::{self, Existing};
@@ -9,6 +10,28 @@ use crate::layout::INDEX_FILE;
 use crate::{Layout, host};
 
 impl Layout {
+    /// Copies a blob and all it refers to, and names none of it: [`Self::append`] or
+    /// [`Self::replace`] comes next, through this same handle, which protects it from collection.
+    ///
+    /// [`cooperage_blob::copy`] does the same and publishes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`cooperage_blob::copy`].
+    pub fn import(
+        &self,
+        source: &(impl Source + ?Sized),
+        descriptor: &Descriptor,
+        options: &CopyOptions<'_>,
+    ) -> Result<Copied, Error> {
+        copy(
+            source,
+            &Root::unnamed(descriptor.clone()),
+            &Unnamed(self),
+            options,
+        )
+    }
+
     /// Adds an entry to `index.json`, after all others, whatever they are.
     ///
     /// Atomic. [`publish`](cooperage_blob::Sink::publish) is for names: it replaces and repeats
@@ -113,5 +136,22 @@ impl Layout {
         }
         files::write(self.path(), INDEX_FILE, after.raw(), Existing::Replace)
             .map_err(|error| Error::io(format!("cannot write `{}`", path.display()), error))
+    }
+}
+
+/// Takes blobs for a layout and leaves `index.json` as it is.
+struct Unnamed<'a>(&'a Layout);
+
+impl Sink for Unnamed<'_> {
+    fn has(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        self.0.has(descriptor)
+    }
+
+    fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
+        self.0.create(algorithm)
+    }
+
+    fn publish(&self, _root: &Root) -> Result<(), Error> {
+        Ok(())
     }
 }

@@ -93,7 +93,7 @@ impl Selector {
     }
 }
 
-/// As it stands in an error: `name `app`, platform `linux/arm64``.
+/// As it stands in an error.
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
@@ -153,16 +153,16 @@ fn listed(items: &[String]) -> String {
     if items.is_empty() {
         return "nothing".into();
     }
-    let mut text = items
+    let shown = items
         .iter()
         .take(SHOWN)
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(", ");
-    if items.len() > SHOWN {
-        text += &format!(" and {} more", items.len() - SHOWN);
+    match items.len().checked_sub(SHOWN) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
     }
-    text
 }
 
 impl Layout {
@@ -300,12 +300,13 @@ fn dedup(descriptors: &mut Vec<Descriptor>) {
 /// As a list shows it: `app (sha256:0123456789ab, linux/arm64)`.
 fn label(descriptor: &Descriptor) -> String {
     let digest = &descriptor.digest;
-    let mut about = format!("{}:{}", digest.algorithm_name(), digest.short());
-    if let Some(platform) = &descriptor.platform {
-        about += &format!(", {platform}");
-    }
+    let platform = descriptor.platform.as_ref();
+    let platform = platform
+        .map(|platform| format!(", {platform}"))
+        .unwrap_or_default();
+    let about = format!("({}:{}{platform})", digest.algorithm_name(), digest.short());
     match descriptor.annotations.get(annotations::REF_NAME) {
-        Some(name) => format!("`{name}` ({about})"),
-        None => format!("({about})"),
+        Some(name) => format!("`{name}` {about}"),
+        None => about,
     }
 }

@@ -1,168 +1,26 @@
 //! Telling all that is wrong with a layout.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use cooperage_blob::Error;
-use cooperage_digest::{Digest, Hasher};
+use cooperage_digest::Digest;
 use cooperage_image_spec::{
-    Descriptor, Document, DocumentError, ImageConfig, MAX_DOCUMENT_SIZE, MediaType, annotations,
+    Descriptor, Document, DocumentError, ImageConfig, MAX_DOCUMENT_SIZE, annotations,
 };
 
+mod fault;
+mod hash;
+
+pub use fault::{Fault, Referrer, Severity};
+
+use crate::Layout;
 use crate::document::{self, Parsed, Role, Seen};
 use crate::files::{self, Kind, LOCK_NAMES};
 use crate::gc::{digest_of, is_temporary};
 use crate::layout::{self, BLOBS, INDEX_FILE, LAYOUT_FILE};
-use crate::{Layout, OpenError, host};
-
-/// One thing that is wrong, or worth knowing.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fault {
-    /// The file `oci-layout` is missing, damaged or of another version.
-    #[error("the layout cannot be opened")]
-    LayoutFile {
-        /// What opening the layout says.
-        source: OpenError,
-    },
-    /// `index.json` is missing, unreadable or no index.
-    #[error("`index.json` cannot be read")]
-    Index {
-        /// Why not.
-        source: Error,
-    },
-    /// A directory or a file cannot be looked at.
-    #[error("cannot read `{}`", path.display())]
-    Unreadable {
-        /// Its path below the layout.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A blob is not there.
-    #[error("{from} refers to `{digest}` ({media_type}), which is missing")]
-    Missing {
-        /// The blob.
-        digest: Digest,
-        /// What it was to be.
-        media_type: MediaType,
-        /// What refers to it.
-        from: Referrer,
-        /// An error, or a notice where it may well be missing: a subject, or a layer that is not to
-        /// be distributed.
-        severity: Severity,
-    },
-    /// A blob is not as long as it is said to be.
-    #[error("{from} says that `{digest}` has {expected} bytes, found {actual}")]
-    Size {
-        /// The blob.
-        digest: Digest,
-        /// Length in bytes by the descriptor.
-        expected: u64,
-        /// Length of its file in bytes.
-        actual: u64,
-        /// What refers to it.
-        from: Referrer,
-    },
-    /// A blob's bytes are not those that its name says.
-    #[error("blob `{digest}` is damaged: its {size} bytes are `{actual}`")]
-    Digest {
-        /// Its name.
-        digest: Digest,
-        /// What its bytes are.
-        actual: Digest,
-        /// How many there are.
-        size: u64,
-    },
-    /// A manifest, index or config breaks its format.
-    #[error("{from} calls `{digest}` a `{media_type}`, which it is not")]
-    Malformed {
-        /// The blob.
-        digest: Digest,
-        /// What it was to be.
-        media_type: MediaType,
-        /// What refers to it.
-        from: Referrer,
-        /// Where and why.
-        source: Error,
-    },
-    /// A document and its descriptor differ in what it is.
-    #[error("{from} calls `{digest}` a `{expected}`, it calls itself a `{actual}`")]
-    MediaType {
-        /// The document.
-        digest: Digest,
-        /// By the descriptor.
-        expected: MediaType,
-        /// By itself.
-        actual: MediaType,
-        /// What refers to it.
-        from: Referrer,
-    },
-    /// A notice: a blob of an algorithm that cannot be computed.
-    #[error("blob `{digest}` cannot be verified: only sha256 and sha512 can be computed")]
-    Unverifiable {
-        /// Its name.
-        digest: Digest,
-    },
-    /// A notice: several entries of `index.json` have the same name and are different.
-    #[error("`index.json` has several entries of the name `{name}`")]
-    DuplicateName {
-        /// The name.
-        name: String,
-    },
-    /// A notice: a file that is no part of a layout, or what a killed writer left.
-    #[error("`{}` is no part of an image layout", path.display())]
-    Stray {
-        /// Its path below the layout.
-        path: PathBuf,
-    },
-}
-
-/// How bad a [`Fault`] is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Severity {
-    /// All images are whole.
-    Notice,
-    /// Something is broken.
-    Error,
-}
-
-/// What refers to a blob.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Referrer {
-    /// An entry of `index.json`.
-    Index,
-    /// A manifest or an index.
-    Document(Digest),
-}
-
-impl fmt::Display for Referrer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Index => write!(f, "`{INDEX_FILE}`"),
-            Self::Document(digest) => write!(f, "`{digest}`"),
-        }
-    }
-}
-
-impl Fault {
-    /// How bad it is.
-    #[must_use]
-    pub fn severity(&self) -> Severity {
-        match self {
-            Self::Missing { severity, .. } => *severity,
-            Self::Unverifiable { .. } | Self::DuplicateName { .. } | Self::Stray { .. } => {
-                Severity::Notice
-            }
-            _ => Severity::Error,
-        }
-    }
-}
+use hash::{Blob, State};
 
 impl Layout {
     /// Reports all that is wrong with the layout; see [`fsck`].
@@ -208,19 +66,6 @@ struct Check<'a> {
     path: &'a Path,
     faults: Vec<Fault>,
     blobs: BTreeMap<Digest, Blob>,
-}
-
-/// A blob's file as it was found.
-struct Blob {
-    size: u64,
-    state: State,
-}
-
-enum State {
-    Verified,
-    Unverifiable,
-    Other(Digest),
-    Unreadable(io::Error),
 }
 
 impl Check<'_> {
@@ -277,28 +122,10 @@ impl Check<'_> {
         blobs
     }
 
-    /// Hashes all blobs, several at once.
+    /// Hashes all blobs, and says which are not what their names say.
     fn hash(&mut self, mut blobs: Vec<(Digest, PathBuf)>) {
         blobs.sort();
-        let threads =
-            std::thread::available_parallelism().map_or(1, |threads| threads.get().min(8));
-        let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-        let work = || {
-            let mut buffer = vec![0; 256 << 10];
-            while let Some((digest, path)) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let blob = examine(digest, path, &mut buffer);
-                done.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(digest.clone(), blob);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.min(blobs.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        self.blobs = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.blobs = hash::hash(&blobs);
         for (digest, path) in blobs {
             let Some(blob) = self.blobs.get_mut(&digest) else {
                 continue;
@@ -454,48 +281,5 @@ impl Check<'_> {
             .join(digest.algorithm_name())
             .join(digest.encoded());
         files::read(&path).map_err(|error| Error::read(descriptor, error))
-    }
-}
-
-fn examine(digest: &Digest, path: &Path, buffer: &mut [u8]) -> Blob {
-    let (mut size, result) = match host::open_regular(path) {
-        Ok(file) => hash_file(digest, file, buffer),
-        Err(error) => (0, Err(error)),
-    };
-    let state = match result {
-        Ok(None) => State::Unverifiable,
-        Ok(Some(actual)) if actual == *digest => State::Verified,
-        Ok(Some(actual)) => State::Other(actual),
-        Err(error) => {
-            size = 0;
-            State::Unreadable(error)
-        }
-    };
-    Blob { size, state }
-}
-
-/// The file's length and its digest, where that can be computed.
-fn hash_file(
-    digest: &Digest,
-    mut file: File,
-    buffer: &mut [u8],
-) -> (u64, io::Result<Option<Digest>>) {
-    let Some(algorithm) = digest.algorithm() else {
-        return match file.metadata() {
-            Ok(metadata) => (metadata.len(), Ok(None)),
-            Err(error) => (0, Err(error)),
-        };
-    };
-    let (mut hasher, mut size) = (Hasher::new(algorithm), 0);
-    loop {
-        match file.read(buffer) {
-            Ok(0) => return (size, Ok(Some(hasher.finish()))),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                size += n as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (size, Err(error)),
-        }
     }
 }

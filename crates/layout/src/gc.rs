@@ -142,9 +142,10 @@ impl Layout {
     /// an unknown kind every object with a digest. Blobs of unknown algorithms are followed and
     /// collected like all others. Files that are no blobs stay; [`Self::fsck`] names them.
     ///
-    /// Meanwhile nobody else can write. What was written through *this* handle and not published is
-    /// collected too, so the handle's own lock is let go of first; two handles that hold locks give
-    /// up one after the other, or wait, and cannot lock each other out.
+    /// Meanwhile nobody else can write. The lock of this very handle is let go of first, whatever
+    /// comes of it and in a dry run too: what was written through it, or found by it, and is not
+    /// published yet can be collected from now on, by this call or by another process. So two
+    /// handles that both hold the lock cannot lock each other out.
     ///
     /// Can be interrupted at any time, and repeated.
     ///

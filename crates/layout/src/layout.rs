@@ -189,9 +189,15 @@ impl Layout {
     /// Makes a directory in the layout, unless it is there; a link to one does not count.
     pub(crate) fn make_own_directory(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
-        let is_there = files::make_directory(&path).and_then(|()| files::is_own_directory(&path));
-        match is_there {
-            Ok(_) => Ok(path),
+        let make = || {
+            if !files::is_own_directory(&path)? {
+                files::make_directory(&path)?;
+                files::is_own_directory(&path)?;
+            }
+            Ok(())
+        };
+        match make() {
+            Ok(()) => Ok(path),
             Err(error) => Err(Error::io(
                 format!("cannot write to `{}`", path.display()),
                 error,

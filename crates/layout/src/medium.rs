@@ -64,18 +64,17 @@ impl Sink for Layout {
             return Ok(true);
         }
         let mut reader = VerifyingReader::new(file, descriptor.digest.clone(), size);
+        let is_other = |error: &io::Error| {
+            error
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<VerifyError>)
+        };
         match io::copy(&mut reader, &mut io::sink()) {
             Ok(_) => {
                 self.verified().insert(descriptor.digest.clone());
                 Ok(true)
             }
-            Err(error)
-                if error
-                    .get_ref()
-                    .is_some_and(|inner| inner.is::<VerifyError>()) =>
-            {
-                Ok(false)
-            }
+            Err(error) if is_other(&error) => Ok(false),
             Err(error) => Err(Error::read(descriptor, error)),
         }
     }

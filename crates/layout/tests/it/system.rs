@@ -1,0 +1,145 @@
+//! What the system is asked for, and what becomes of what it refuses.
+
+use std::fs;
+use std::path::Path;
+
+use cooperage_blob::{Root, Sink};
+use cooperage_testkit::peers;
+
+use crate::processes::{command, this_binary};
+use crate::{amd64, errors, faults, layout, temporary};
+
+fn run(command: &mut std::process::Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The calls of a process that writes one blob and names it, one per line, without numbers.
+fn calls(layout: &Path) -> Option<Vec<String>> {
+    let strace = peers::tool("strace")?;
+    let trace = layout.with_extension("trace");
+    let arguments = [
+        "-f",
+        "-y",
+        "-e",
+        "trace=fsync,fdatasync,rename,renameat,renameat2,flock,unlink,unlinkat",
+        "-o",
+        trace.to_str().unwrap(),
+        &this_binary(),
+    ];
+    let program = strace.path().to_str().unwrap().to_string();
+    let output = run(&mut command(&program, &arguments, "one 100000", layout));
+    assert!(output.contains("published"), "{output}");
+    let text = fs::read_to_string(trace).unwrap();
+    let inside = layout.display().to_string();
+    Some(
+        text.lines()
+            .filter(|line| line.contains(&inside))
+            .map(str::to_string)
+            .collect(),
+    )
+}
+
+#[test]
+fn bytes_are_on_disk_before_their_name_and_the_name_before_it_is_told() {
+    let (_directory, layout) = layout();
+    let Some(calls) = calls(layout.path()) else {
+        return;
+    };
+    let expected = [
+        ("flock", "/blobs>", "LOCK_SH"),
+        ("fsync", "/.cooperage-", ""),
+        ("rename", "/.cooperage-", "/blobs/sha256/"),
+        ("fsync", "/blobs/sha256>", ""),
+        ("flock", "/blobs>", "LOCK_SH"),
+        ("flock", "/oci-layout>", "LOCK_EX"),
+        ("fsync", "/.cooperage-", ""),
+        ("rename", "/.cooperage-", "/index.json"),
+        ("fsync", "/layout>", ""),
+    ];
+    let matches = calls.len() == expected.len()
+        && calls
+            .iter()
+            .zip(expected)
+            .all(|(call, (name, path, other))| {
+                call.contains(name) && call.contains(path) && call.contains(other)
+            });
+    assert!(matches, "{calls:#?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_what_was_there() {
+    let (_directory, layout) = layout();
+    layout
+        .publish(&Root::named("before", amd64(&layout, "before")))
+        .unwrap();
+    let index = fs::read(layout.path().join("index.json")).unwrap();
+    // A limit on the size of files refuses writes as a full disk does.
+    let limited = |length: usize| {
+        let script = format!("trap '' XFSZ; ulimit -f 8; exec {} \"$@\"", this_binary());
+        let work = format!("one {length}");
+        run(&mut command(
+            "/bin/bash",
+            &["-c", &script, "bash"],
+            &work,
+            layout.path(),
+        ))
+    };
+    for length in [5_000_000, 40_000] {
+        let output = limited(length);
+        assert!(
+            output.contains("refused: ") && output.contains("File too large"),
+            "{output}"
+        );
+        assert!(temporary(layout.path()).is_empty());
+        assert_eq!(fs::read(layout.path().join("index.json")).unwrap(), index);
+        assert!(faults(layout.path()).is_empty());
+    }
+    assert!(limited(100).contains("published"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_layout_that_cannot_be_written_says_so_and_is_read() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let (directory, layout) = layout();
+    layout
+        .publish(&Root::named("x", amd64(&layout, "x")))
+        .unwrap();
+    let path = layout.path();
+    for name in ["blobs/sha256", "blobs", ""] {
+        fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    let mut writer;
+    if fs::metadata(path).unwrap().uid() == 0 {
+        // No permission binds root: somebody else must try.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let Some(setpriv) = peers::tool("setpriv") else {
+            return;
+        };
+        let copy = directory.path().join("binary");
+        fs::copy(this_binary(), &copy).unwrap();
+        let arguments = [
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            copy.to_str().unwrap(),
+        ];
+        writer = command(setpriv.path().to_str().unwrap(), &arguments, "one 10", path);
+    } else {
+        writer = command(&this_binary(), &[], "one 10", path);
+    }
+    let output = writer.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{text}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("PermissionDenied"),
+        "{output:?}"
+    );
+    assert!(errors(path).is_empty());
+    for name in ["", "blobs", "blobs/sha256"] {
+        fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
