@@ -24,26 +24,6 @@ fn an_empty_layout_is_just_what_the_spec_says() {
     assert!(faults(&path).is_empty());
 }
 
-#[cfg(unix)]
-#[test]
-fn modes_do_not_depend_on_the_umask() {
-    use std::os::unix::fs::PermissionsExt;
-    let (_directory, layout) = crate::layout();
-    let blob = crate::text(&layout, "mode");
-    layout.append(blob.clone()).unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    for name in ["", "blobs", "blobs/sha256"] {
-        assert_eq!(mode(&layout.path().join(name)), 0o755, "{name}");
-    }
-    for path in [
-        "oci-layout".as_ref(),
-        "index.json".as_ref(),
-        &*layout.blob_path(&blob.digest),
-    ] {
-        assert_eq!(mode(&layout.path().join(path)), 0o644, "{}", path.display());
-    }
-}
-
 #[test]
 fn creating_again_changes_nothing() {
     let (_directory, layout) = crate::layout();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use cooperage_blob::{Root, Sink};
+use cooperage_blob::{Root, Sink, Source};
+use cooperage_layout::Layout;
 use cooperage_testkit::peers;
 
 use crate::processes::{command, this_binary};
@@ -98,6 +99,32 @@ fn a_full_disk_leaves_what_was_there() {
         assert!(faults(layout.path()).is_empty());
     }
     assert!(limited(100).contains("published"));
+}
+
+#[cfg(unix)]
+#[test]
+fn modes_do_not_depend_on_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    for umask in ["000", "077"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("layout");
+        let script = format!("umask {umask}; exec {} \"$@\"", this_binary());
+        run(&mut command(
+            "/bin/bash",
+            &["-c", &script, "bash"],
+            "publish x",
+            &path,
+        ));
+        let layout = Layout::open(&path).unwrap();
+        let blob = layout.blob_path(&layout.roots().unwrap()[0].descriptor.digest);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        for name in ["", "blobs", "blobs/sha256"] {
+            assert_eq!(mode(&path.join(name)), 0o755, "{name} under {umask}");
+        }
+        for path in [&path.join("oci-layout"), &path.join("index.json"), &blob] {
+            assert_eq!(mode(path), 0o644, "{} under {umask}", path.display());
+        }
+    }
 }
 
 #[cfg(unix)]
