@@ -87,9 +87,11 @@ pub fn adopt(
     let mut writer = sink.create(Algorithm::Sha256).map_err(store)?;
     let without_blocks = |(hasher, size)| (hasher, size, Vec::new());
     let (tar, encoding, stored) = match form {
-        LayerForm::Keep => {
-            (keep(reader, codec, &mut *writer).map(without_blocks), None, codec)
-        }
+        LayerForm::Keep => (
+            keep(reader, codec, &mut *writer).map(without_blocks),
+            None,
+            codec,
+        ),
         LayerForm::Uncompress => {
             let tar = pump(decoder(codec, reader), |raw| writer.write_all(raw));
             (tar.map(without_blocks), None, Codec::None)

@@ -36,6 +36,7 @@ mod base;
 mod edit;
 mod form;
 mod layer;
+mod load;
 mod pack;
 
 pub use adopt::{AdoptError, LayerForm, adopt};
@@ -43,4 +44,5 @@ pub use base::{Base, BaseError};
 pub use edit::{ConfigEdit, Edit, MapEdit, SetEdit};
 pub use form::{EPOCH, FormError, Formed, MediaTypes, Recipe, Step, form, form_index, write};
 pub use layer::Layer;
+pub use load::{DEFAULT_TAR_LIMIT, LayerError, LoadedLayer, load_layer, load_tar};
 pub use pack::{PackError, PackOptions, pack};

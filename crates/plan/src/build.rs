@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use cooperage_blob::{CopyOptions, NoProgress, Progress, Root, Sink, Source, copy_blobs, put};
 use cooperage_commit::{
-    AdoptError, Base, BaseError, FormError, Formed, Layer, LayerForm, PackError, PackOptions,
-    Recipe, Step, adopt, form, form_index, pack, write,
+    AdoptError, Base, BaseError, DEFAULT_TAR_LIMIT, FormError, Formed, Layer, LayerError,
+    LayerForm, PackError, PackOptions, Recipe, Step, adopt, form, form_index, load_tar, pack,
+    write,
 };
 use cooperage_compress::Encoding;
 use cooperage_digest::Algorithm;
@@ -129,14 +130,8 @@ pub enum BuildError {
     #[error(transparent)]
     Adopt(#[from] AdoptError),
     /// A tar could not be read entry by entry.
-    #[error("cannot read the entries of `{}`", file.display())]
-    Tar {
-        /// The tar.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    #[error(transparent)]
+    Layer(#[from] LayerError),
     /// A file that the plan names could not be read.
     #[error("cannot read `{}`", file.display())]
     Read {
@@ -400,7 +395,14 @@ fn build_tar(
         TarForm::Uncompress => LayerForm::Uncompress,
         TarForm::Recompress => LayerForm::Recompress(encoding),
         TarForm::Canonical => {
-            return Err(read(io::ErrorKind::Unsupported.into()));
+            let reader = File::open(file).map_err(read)?;
+            let origin = file.display().to_string();
+            let loaded = load_tar(reader, &origin, None, DEFAULT_TAR_LIMIT)?;
+            return Ok(pack(
+                loaded.tree(),
+                &pack_options(name, encoding, true, options),
+                sink,
+            )?);
         }
     };
     let origin = format!("`{}`", file.display());

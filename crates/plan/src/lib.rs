@@ -32,6 +32,7 @@
 //! ```
 
 mod build;
+mod check;
 mod entry;
 mod error;
 mod fields;
@@ -46,6 +47,7 @@ pub use build::{
     Bases, BuildError, BuildOptions, Built, BuiltImage, Modes, NoBases, build, build_image,
     build_layer,
 };
+pub use check::{CheckError, check_base};
 pub use error::PlanError;
 pub use metadata::{LayerMetadata, MetadataError};
 pub use model::{

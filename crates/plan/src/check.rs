@@ -1,0 +1,113 @@
+//! Whether an image's programs can run on its base.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use cooperage_commit::{DEFAULT_TAR_LIMIT, LayerError, load_layer};
+use cooperage_runtime::{BaseFacts, Binary, ElfError, Missing, check_against};
+use cooperage_tarball::{OverlayError, Tree, overlay};
+
+use crate::build::open_base;
+use crate::{
+    BuildError, BuildOptions, EntryKind, ImagePlan, LayerContent, TreePlanError, layer_tree,
+};
+
+/// Why it could not be found out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// The base could not be opened.
+    #[error(transparent)]
+    Base(#[from] BuildError),
+    /// A layer of the base could not be read.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// The base's layers do not fit each other.
+    #[error("the base's layers make no file tree")]
+    Overlay(#[from] OverlayError),
+    /// The base's libraries could not be read.
+    #[error("cannot look for libraries in the base")]
+    Facts(#[from] cooperage_runtime::BaseError),
+    /// A layer's lines make no tree.
+    #[error("cannot plan a layer")]
+    Tree(#[from] TreePlanError),
+    /// A program of the plan could not be read.
+    #[error("cannot read `{}`", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A program of the plan could not be understood.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+}
+
+/// What the plan's programs need and neither their base nor the plan's own layers have: a loader,
+/// libraries, symbol versions. Empty if all is there, and for an image without a base.
+///
+/// Reads all layers of the base, into temporary files; writes nothing else.
+pub fn check_base(
+    image: &ImagePlan,
+    options: &BuildOptions<'_>,
+) -> Result<Vec<Missing>, CheckError> {
+    let Some(base) = &image.base else {
+        return Ok(Vec::new());
+    };
+    let programs = programs(image, options)?;
+    if programs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (source, base) = open_base(base, image.platform.as_ref(), options)?;
+    let layers = &base.manifest.value().layers;
+    let diff_ids = &base.config.value().rootfs.diff_ids;
+    let loaded = layers
+        .iter()
+        .zip(diff_ids)
+        .map(|(layer, diff_id)| load_layer(&*source, layer, Some(diff_id), DEFAULT_TAR_LIMIT))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut own = Vec::new();
+    for layer in &image.layers {
+        if let LayerContent::Entries { entries, .. } = &layer.content {
+            own.push(layer_tree(entries, options.root, options.modes)?);
+        }
+    }
+    let trees = loaded
+        .iter()
+        .map(cooperage_commit::LoadedLayer::tree)
+        .chain(own.iter());
+    let whole: Tree = overlay(trees)?;
+    Ok(check_against(&programs, &BaseFacts::of(&whole)?)?)
+}
+
+/// The plan's files that begin as ELF files do.
+fn programs(image: &ImagePlan, options: &BuildOptions<'_>) -> Result<Vec<Binary>, CheckError> {
+    let mut programs = Vec::new();
+    for layer in &image.layers {
+        let LayerContent::Entries { entries, .. } = &layer.content else {
+            continue;
+        };
+        for entry in entries {
+            let EntryKind::File { path, file, .. } = &entry.what else {
+                continue;
+            };
+            let file = options.root.join(file);
+            let mut magic = Vec::new();
+            let read = File::open(&file).and_then(|opened| opened.take(4).read_to_end(&mut magic));
+            read.map_err(|source| CheckError::Read {
+                file: file.clone(),
+                source,
+            })?;
+            if magic == b"\x7fELF" {
+                programs.push(Binary {
+                    file,
+                    image_path: format!("/{}", path.display()),
+                });
+            }
+        }
+    }
+    Ok(programs)
+}

@@ -1,0 +1,171 @@
+//! `cargo xtask test`: every check there is, in two tiers, each within its time.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// `cargo xtask test`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Fail where a real counterpart is missing, instead of listing it at the end.
+    #[arg(long)]
+    require_peers: bool,
+    /// Only the first tier: no end-to-end tests.
+    #[arg(long)]
+    core: bool,
+}
+
+/// What the two tiers may take together with the building of all they run.
+const CORE_BUDGET: Duration = Duration::from_secs(16 * 60);
+const END_TO_END_BUDGET: Duration = Duration::from_secs(12 * 60);
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let missing = MissingPeers::new()?;
+    let with_peers = |mut command: Command| {
+        command.env("COOPERAGE_MISSING_PEERS_FILE", &missing.0);
+        if args.require_peers {
+            command.env("COOPERAGE_REQUIRE_PEERS", "1");
+        }
+        command
+    };
+    let warnings_are_errors = |mut command: Command| {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        command
+    };
+    let core = vec![
+        Step::new("format", cargo(&["fmt", "--all", "--check"])),
+        Step::new(
+            "lints",
+            cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ]),
+        ),
+        Step::new(
+            "documentation",
+            warnings_are_errors(cargo(&[
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+            ])),
+        ),
+        Step::new(
+            "unit, property, golden, documentation and interop tests",
+            with_peers(cargo(&[
+                "test",
+                "--workspace",
+                "--exclude",
+                "cooperage-tests",
+            ])),
+        ),
+    ];
+    let end_to_end = vec![Step::new(
+        "end-to-end tests",
+        with_peers(cargo(&["test", "--package", "cooperage-tests"])),
+    )];
+    tier("core", core, CORE_BUDGET)?;
+    if !args.core {
+        tier("end to end", end_to_end, END_TO_END_BUDGET)?;
+    }
+    missing.report()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tier(name: &str, steps: Vec<Step>, budget: Duration) -> Result<()> {
+    let began = Instant::now();
+    println!("== {name}: up to {} minutes", budget.as_secs() / 60);
+    for step in steps {
+        step.run(budget.saturating_sub(began.elapsed()))?;
+    }
+    println!("== {name}: passed in {} s", began.elapsed().as_secs());
+    Ok(())
+}
+
+/// A cargo command in the workspace's root.
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    // Inside `cargo run` this names the very cargo that runs us.
+    #[expect(clippy::disallowed_methods, reason = "xtask may read the environment")]
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(args).current_dir(crate::root());
+    command
+}
+
+/// One command with a name.
+pub(crate) struct Step {
+    name: &'static str,
+    command: Command,
+}
+
+impl Step {
+    pub(crate) fn new(name: &'static str, command: Command) -> Self {
+        Self { name, command }
+    }
+
+    /// Runs it; what it prints goes to the terminal. Ends it when `time` is over.
+    pub(crate) fn run(mut self, time: Duration) -> Result<()> {
+        println!("-- {}", self.name);
+        let began = Instant::now();
+        let mut child = self
+            .command
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.name))?;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if began.elapsed() > time {
+                child.kill()?;
+                child.wait()?;
+                bail!("{}: stopped, the time of its tier is over", self.name);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        if !status.success() {
+            bail!("{}: {status}", self.name);
+        }
+        println!(
+            "-- {}: passed in {} s",
+            self.name,
+            began.elapsed().as_secs()
+        );
+        Ok(())
+    }
+}
+
+/// The file in which tests note what they could not find.
+struct MissingPeers(PathBuf);
+
+impl MissingPeers {
+    fn new() -> Result<Self> {
+        let directory = crate::root().join("target");
+        std::fs::create_dir_all(&directory)?;
+        let file = directory.join("missing-peers.txt");
+        std::fs::write(&file, "").with_context(|| format!("cannot write `{}`", file.display()))?;
+        Ok(Self(file))
+    }
+
+    fn report(&self) -> Result<()> {
+        let text = std::fs::read_to_string(&self.0)?;
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.sort_unstable();
+        lines.dedup();
+        if lines.is_empty() {
+            println!("every real counterpart was there");
+            return Ok(());
+        }
+        println!("missing counterparts, and the tests that went without them:");
+        for line in &lines {
+            println!("  {line}");
+        }
+        println!("`cargo xtask peers install` puts them on a Debian machine");
+        Ok(())
+    }
+}
