@@ -262,6 +262,9 @@ fn fill(path: &Path) -> Result<(), OpenError> {
         let path = path.join(name);
         files::make_directory(&path).map_err(OpenError::io("create", &path))?;
     }
+    // Another process may have made the layout meanwhile, and collect.
+    let _blobs = Lock::take(path, Subject::Blobs, Mode::Shared, Patience::Wait)
+        .map_err(OpenError::io("lock", path))?;
     for (name, bytes) in [(INDEX_FILE, index.raw()), (LAYOUT_FILE, LAYOUT_BYTES)] {
         files::write(path, name, bytes, Existing::Keep)
             .map_err(OpenError::io("write", &path.join(name)))?;

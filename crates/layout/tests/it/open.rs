@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use cooperage_blob::Source;
-use cooperage_layout::{Layout, OpenError};
+use cooperage_layout::{GcOptions, Layout, OpenError, Patience};
 
 use crate::{chain, faults};
 
@@ -48,19 +48,29 @@ fn an_interrupted_creation_is_taken_over() {
 }
 
 #[test]
-fn many_create_the_same_at_once() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("a/layout");
-    std::thread::scope(|scope| {
-        for i in 0..16 {
-            let path = &path;
-            scope.spawn(move || {
-                let layout = Layout::create(path).unwrap();
-                layout.append(crate::text(&layout, &i.to_string())).unwrap();
-            });
-        }
-    });
-    assert_eq!(Layout::open(&path).unwrap().roots().unwrap().len(), 16);
+fn many_create_the_same_at_once_while_others_collect() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = &directory.path().join("a/layout");
+        let collect = || {
+            let options = GcOptions {
+                patience: Patience::Wait,
+                ..GcOptions::default()
+            };
+            Layout::create(path).unwrap().gc(&options).unwrap();
+        };
+        let append = |i: i32| {
+            let layout = Layout::create(path).unwrap();
+            layout.append(crate::text(&layout, &i.to_string())).unwrap();
+        };
+        std::thread::scope(|scope| {
+            for i in 0..8 {
+                scope.spawn(collect);
+                scope.spawn(move || append(i));
+            }
+        });
+        assert_eq!(Layout::open(path).unwrap().roots().unwrap().len(), 8);
+    }
 }
 
 #[test]
