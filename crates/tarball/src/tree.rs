@@ -206,7 +206,7 @@ impl Tree {
     }
 
     /// The first opaque mark at or below `path`.
-    fn first_opaque(&self, path: &TreePath) -> Option<&TreePath> {
+    pub(crate) fn first_opaque(&self, path: &TreePath) -> Option<&TreePath> {
         let start = inside(path);
         let range = (Bound::Included(start.as_slice()), Bound::Unbounded);
         let below = || self.opaque.range::<[u8], _>(range).next();
