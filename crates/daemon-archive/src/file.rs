@@ -3,7 +3,7 @@
 //! The one module with calls that exist on one kind of host only.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,10 +67,20 @@ pub(crate) struct SpanReader {
     left: u64,
 }
 
-impl SpanReader {
-    /// Where in the file the next byte lies.
-    pub(crate) fn position(&self) -> u64 {
-        self.at
+impl Seek for SpanReader {
+    /// Seeks forward, as one who skips does; anything else is not supported.
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let distance = match to {
+            SeekFrom::Current(distance) => u64::try_from(distance).ok(),
+            SeekFrom::Start(at) => at.checked_sub(self.at),
+            SeekFrom::End(_) => None,
+        };
+        let Some(distance) = distance.filter(|&distance| distance <= self.left) else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        self.at = self.at.saturating_add(distance);
+        self.left -= distance;
+        Ok(self.at)
     }
 }
 

@@ -25,7 +25,7 @@ pub enum ReadError {
         /// Which archive.
         place: String,
         /// Where and why.
-        source: io::Error,
+        source: cooperage_tarball::TarError,
     },
     /// It is compressed with something that is not read here.
     #[error("{place} is compressed with {codec}: unpack it first, gzip and zstd alone are read")]

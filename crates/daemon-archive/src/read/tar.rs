@@ -1,44 +1,47 @@
 //! The pass over the headers.
 
-use std::io;
+use std::io::BufReader;
 
-use super::ReadError;
+use cooperage_tarball::{TarError, TarKind, TarReader};
+
 use super::archive::{Member, Span};
+use super::{EntryProblem, ReadError};
 use crate::file::SharedFile;
-use std::io::Read;
 
+/// Visits every entry of a tar but its root, in order, by its path without a slash at either end.
+///
+/// Names that begin with `/` are refused, and those with `..` are by the reader: what lies in an
+/// archive lies below its root.
 pub(super) fn scan(
     file: &SharedFile,
     place: &str,
     visit: &mut dyn FnMut(Vec<u8>, Member) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    let mut at = 0;
-    loop {
-        let mut h = [0; 512];
-        file.reader(Span { offset: at, len: 512 })
-            .read_exact(&mut h)
-            .map_err(|source| ReadError::Tar { place: place.into(), source })?;
-        at += 512;
-        if h == [0; 512] {
-            return Ok(());
+    let broken = |source: TarError| ReadError::Tar { place: place.into(), source };
+    // The names are those of an archive, not of a layer: nothing here removes anything.
+    let options = cooperage_tarball::ReadOptions {
+        whiteouts: false,
+        ..cooperage_tarball::ReadOptions::default()
+    };
+    let reader = BufReader::new(file.whole());
+    let mut tar = TarReader::seekable(reader, options);
+    while let Some(entry) = tar.next_entry().map_err(broken)? {
+        if entry.name.starts_with(b"/") {
+            let entry = String::from_utf8_lossy(&entry.name).into_owned();
+            let problem = EntryProblem::Outside { path: entry.clone() };
+            return Err(ReadError::Entry { place: place.into(), entry, problem });
         }
-        let text = |r: std::ops::Range<usize>| {
-            h[r].split(|&b| b == 0).next().unwrap_or_default().to_vec()
-        };
-        let len = u64::from_str_radix(String::from_utf8_lossy(&text(124..136)).trim(), 8)
-            .map_err(|e| ReadError::Tar { place: place.into(), source: io::Error::other(e) })?;
-        let mut path = text(0..100);
-        while path.last() == Some(&b'/') {
-            path.pop();
-        }
-        let member = match h[156] {
-            b'0' | 0 => Member::File(Span { offset: at, len }),
-            b'5' => Member::Directory,
-            b'1' => Member::HardLink(text(157..257)),
-            b'2' => Member::Symlink(text(157..257)),
+        let member = match entry.kind {
+            TarKind::File => Member::File(Span { offset: entry.data_offset, len: entry.len }),
+            TarKind::Directory => Member::Directory,
+            TarKind::Symlink { target } => Member::Symlink(target),
+            TarKind::HardLink { to } => Member::HardLink(to.as_bytes().to_vec()),
+            TarKind::Fifo => Member::Other("named pipe"),
             _ => Member::Other("device"),
         };
-        at += len.next_multiple_of(512);
-        visit(path, member)?;
+        if !entry.path.is_root() {
+            visit(entry.path.as_bytes().to_vec(), member)?;
+        }
     }
+    Ok(())
 }

@@ -61,7 +61,7 @@ pub enum WriteError {
         available: Vec<Platform>,
     },
     /// A name cannot stand in a docker archive.
-    #[error("`{name}` cannot name an image of an archive: it needs a tag and no digest")]
+    #[error("`{name}` cannot name an image of an archive: take the digest off")]
     Name {
         /// The name.
         name: String,

@@ -35,8 +35,8 @@ pub const DEFAULT_RECOMPRESSED_LIMIT: u64 = 64 << 30;
 pub struct Image {
     /// Its manifest, or an index of which one manifest is taken.
     pub descriptor: Descriptor,
-    /// Its names, each with a tag and without a digest; none for an image that is found by its ID
-    /// alone.
+    /// Its names, without digests; a missing tag is `latest`. None for an image that is found by its
+    /// ID alone.
     pub names: Vec<Reference>,
 }
 
@@ -159,11 +159,12 @@ fn write_directories<'a>(
     algorithms.iter().try_for_each(|algorithm| tar.directory(&format!("blobs/{algorithm}")))
 }
 
-/// One image for `manifest.json`. Names are Docker's short ones, as it writes them itself.
+/// One image for `manifest.json`. Its names are full: podman takes `app:v1`, as Docker writes it
+/// itself, for `localhost/app:v1`, and Docker takes the full one as well.
 fn item(image: &prepare::PreparedImage) -> ManifestItem {
     ManifestItem {
         config: blob_path(&image.config.digest),
-        repo_tags: image.names.iter().map(Reference::familiar).collect(),
+        repo_tags: image.names.iter().map(ToString::to_string).collect(),
         layers: image.layers.iter().map(|layer| blob_path(&layer.digest)).collect(),
     }
 }

@@ -44,16 +44,16 @@ pub(super) fn prepare(
     if options.encoding.codec() == Codec::Zstd {
         return Err(WriteError::Encoding { codec: Codec::Zstd });
     }
-    check_names(images)?;
     // The order in which images are given must not show.
-    let mut images: Vec<_> = images.iter().collect();
+    let mut images: Vec<_> = images.iter().map(with_tags).collect();
+    check_names(&images)?;
     images.sort_by_cached_key(|image| image.descriptor.to_json().to_canonical());
     let mut prepared = Prepared {
         images: Vec::new(),
         documents: BTreeMap::new(),
         recompressed: RecompressedLayers::new(),
     };
-    for image in images {
+    for image in &images {
         prepared.add(source, image, options)?;
     }
     for image in &mut prepared.images {
@@ -65,6 +65,11 @@ pub(super) fn prepare(
     };
     prepared.images.sort_by_cached_key(key);
     Ok(prepared)
+}
+
+fn with_tags(image: &Image) -> Image {
+    let names = image.names.iter().map(|name| name.clone().with_default_tag());
+    Image { descriptor: image.descriptor.clone(), names: names.collect() }
 }
 
 fn check_names(images: &[Image]) -> Result<(), WriteError> {
@@ -138,7 +143,10 @@ impl Prepared {
             let to = self.layer(source, layer, diff_id, options)?;
             if to.digest != layer.digest {
                 details.lose(layer);
-                recompressed.push(Recompressed { from: layer.clone(), to: to.clone() });
+                let change = Recompressed { from: layer.clone(), to: to.clone() };
+                if !recompressed.contains(&change) {
+                    recompressed.push(change);
+                }
             }
             written.push(to);
         }
