@@ -17,7 +17,7 @@ use super::{Mode, Patience, Subject};
 /// so it holds between threads too.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -39,10 +39,19 @@ impl Lock {
             (Mode::Exclusive, Patience::Try) => FlockOperation::NonBlockingLockExclusive,
         };
         match retry_on_intr(|| flock(&file, operation)) {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting has the open file
+        // too until it executes its program, and the lock with it. An error changes nothing, the
+        // file is closed next.
+        let _ = retry_on_intr(|| flock(&self.file, FlockOperation::Unlock));
     }
 }
 

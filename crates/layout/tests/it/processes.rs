@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cooperage_blob::{Root, Sink, Source};
@@ -165,6 +166,33 @@ fn sixteen_writers_lose_nothing_while_others_collect() {
         layout.gc(&GcOptions::default()).unwrap().kept,
         16 * 8 * 2 + 1
     );
+}
+
+/// A process that is being started has all files of its parent open until it executes its program.
+#[test]
+fn a_lock_ends_with_its_holder_and_not_with_a_process_just_being_started() {
+    let (_directory, layout) = layout();
+    let (path, done) = (layout.path().to_path_buf(), AtomicBool::new(false));
+    drop(layout);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                Command::new(this_binary())
+                    .arg("--list")
+                    .stdout(Stdio::null())
+                    .status()
+                    .unwrap();
+            }
+        });
+        let refused = (0..300).find_map(|i| {
+            let writer = Layout::open(&path).unwrap();
+            crate::text(&writer, &i.to_string());
+            drop(writer);
+            Layout::open(&path).unwrap().gc(&GcOptions::default()).err()
+        });
+        done.store(true, Ordering::Relaxed);
+        assert!(refused.is_none(), "{refused:?}");
+    });
 }
 
 #[test]

@@ -58,6 +58,9 @@ fn bytes_are_on_disk_before_their_name_and_the_name_before_it_is_told() {
         ("fsync", "/.cooperage-", ""),
         ("rename", "/.cooperage-", "/index.json"),
         ("fsync", "/layout>", ""),
+        ("flock", "/oci-layout>", "LOCK_UN"),
+        ("flock", "/blobs>", "LOCK_UN"),
+        ("flock", "/blobs>", "LOCK_UN"),
     ];
     let matches = calls.len() == expected.len()
         && calls
