@@ -1,7 +1,7 @@
 //! Compresses standard input to standard output: `compress gzip-1 4 < layer.tar > layer.tar.gz`.
 
 use std::env;
-use std::io;
+use std::io::{self, Write};
 use std::thread;
 
 use cooperage_compress::{Encoder, EncoderId, Encoding};
@@ -17,6 +17,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let threads = thread::available_parallelism()?;
     let mut encoder = Encoder::with_threads(io::stdout().lock(), encoding, threads)?;
     io::copy(&mut io::stdin().lock(), &mut encoder)?;
-    encoder.finish()?;
+    encoder.finish()?.flush()?;
     Ok(())
 }
