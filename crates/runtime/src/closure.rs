@@ -256,12 +256,21 @@ fn check(process: &Process) -> Result<(), ClosureError> {
     }
 }
 
-/// The canonical file, and the directory it was named in.
-fn host_file(path: &Path) -> Result<(PathBuf, PathBuf), ClosureError> {
+/// The canonical file, and the directories that its `$ORIGIN` may mean: its own, as the loader has
+/// it, then the one it was named in, where a build system keeps links to files that lie elsewhere.
+fn host_file(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), ClosureError> {
     let canonical = std::fs::canonicalize(path).map_err(|source| ElfError::Read {
         path: path.to_owned(),
         source,
     })?;
-    let directory = canonical.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok((canonical, directory))
+    let named = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directories = [canonical.parent(), Some(named.unwrap_or(Path::new(".")))];
+    let directories = directories
+        .into_iter()
+        .flatten()
+        .map(Path::to_owned)
+        .collect();
+    Ok((canonical, directories))
 }

@@ -28,9 +28,9 @@ pub(crate) struct Hit {
     pub(crate) identity: PathBuf,
     /// What it says of itself.
     pub(crate) info: Rc<BinaryInfo>,
-    /// The directory of the build machine that its `$ORIGIN` means, where that is not the one of
-    /// `at` in the world.
-    pub(crate) host_directory: Option<PathBuf>,
+    /// The directories of the build machine that its `$ORIGIN` may mean, best first; none where it
+    /// is the one of `at` in the world.
+    pub(crate) host_directories: Vec<PathBuf>,
 }
 
 /// A directory to search.
@@ -38,8 +38,8 @@ pub(crate) struct Hit {
 pub(crate) struct Directory {
     /// As the loader in the image will know it; absolute, in normal form but for the first slash.
     pub(crate) image: String,
-    /// Where to look instead of there, on the build machine.
-    pub(crate) host: Option<PathBuf>,
+    /// Where to look instead of there, on the build machine, if anywhere.
+    pub(crate) hosts: Vec<PathBuf>,
 }
 
 /// Why a world could not be searched.
@@ -277,7 +277,7 @@ fn search(
             }
             let directory = Directory {
                 image: directory,
-                host: None,
+                hosts: Vec::new(),
             };
             if let Some(hit) = through(world, loader, &[directory], file, searched)? {
                 return Ok(Some(hit));
@@ -364,13 +364,16 @@ fn through(
     searched: &mut Vec<String>,
 ) -> Result<Option<Hit>, WorldError> {
     for directory in directories {
-        let shown = match &directory.host {
-            Some(host) => host.display().to_string(),
-            None => format!("/{}", directory.image),
-        };
-        if !searched.contains(&shown) {
-            searched.push(shown);
+        let mut shown: Vec<_> = directory
+            .hosts
+            .iter()
+            .map(|host| host.display().to_string())
+            .collect();
+        if shown.is_empty() {
+            shown.push(format!("/{}", directory.image));
         }
+        shown.retain(|path| !searched.contains(path));
+        searched.append(&mut shown);
         // A file for another machine is passed over, as the loader does.
         if let Some(hit) = world.find(directory, name)?
             && hit.info.machine == loader.machine

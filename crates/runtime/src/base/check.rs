@@ -216,7 +216,7 @@ fn hit(at: String, identity: String, info: Rc<BinaryInfo>) -> Hit {
         at,
         identity: PathBuf::from(identity),
         info,
-        host_directory: None,
+        host_directories: Vec::new(),
     }
 }
 

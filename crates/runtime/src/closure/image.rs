@@ -24,7 +24,7 @@ impl World for ImageWorld {
         Ok(self.places.get(&at).map(|placed| Hit {
             identity: placed.identity.clone(),
             info: Rc::clone(&placed.info),
-            host_directory: None,
+            host_directories: Vec::new(),
             at,
         }))
     }
@@ -84,7 +84,7 @@ fn unmet(
     process: &Process,
 ) -> Result<Option<Need>, ClosureError> {
     let here = |hit: &Hit| Hit {
-        host_directory: None,
+        host_directories: Vec::new(),
         ..hit.clone()
     };
     let loader = Loader {

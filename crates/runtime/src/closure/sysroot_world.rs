@@ -14,8 +14,8 @@ use crate::sysroot::{Sysroot, is_absent};
 #[derive(Debug)]
 pub(super) struct SysrootWorld<'a> {
     pub(super) sysroot: &'a Sysroot,
-    /// The binaries, by image path: the file, and the directory that `$ORIGIN` means.
-    given: BTreeMap<String, (PathBuf, PathBuf)>,
+    /// The binaries, by image path: the file, and the directories that `$ORIGIN` may mean.
+    given: BTreeMap<String, (PathBuf, Vec<PathBuf>)>,
     cache: BTreeMap<String, Vec<String>>,
     /// What was read, by file.
     infos: RefCell<BTreeMap<PathBuf, Rc<BinaryInfo>>>,
@@ -27,7 +27,7 @@ impl<'a> SysrootWorld<'a> {
         for binary in binaries {
             let image_path = normal(&binary.image_path);
             let file = host_file(&binary.file)?;
-            let present: &(PathBuf, PathBuf) = given
+            let present: &(PathBuf, Vec<PathBuf>) = given
                 .entry(image_path.clone())
                 .or_insert_with(|| file.clone());
             if present.0 != file.0 {
@@ -65,7 +65,7 @@ impl<'a> SysrootWorld<'a> {
 
     /// One of the binaries, by its image path.
     pub(super) fn given(&self, at: &str) -> Result<Option<Hit>, WorldError> {
-        let Some((file, directory)) = self.given.get(at) else {
+        let Some((file, directories)) = self.given.get(at) else {
             return Ok(None);
         };
         let info = self.info(file)?;
@@ -74,7 +74,7 @@ impl<'a> SysrootWorld<'a> {
             at,
             identity,
             info,
-            host_directory: Some(directory.clone()),
+            host_directories: directories.clone(),
         }))
     }
 
@@ -100,7 +100,7 @@ impl<'a> SysrootWorld<'a> {
             at: normal(path),
             identity,
             info,
-            host_directory: None,
+            host_directories: Vec::new(),
         })
     }
 
@@ -150,17 +150,21 @@ impl World for SysrootWorld<'_> {
         if let Some(hit) = self.given(&at)? {
             return Ok(Some(hit));
         }
-        if let Some(host) = &directory.host {
+        for host in &directory.hosts {
             let Some(identity) = self.beside(host, name)? else {
-                return Ok(None);
+                continue;
             };
             let info = self.info(&identity)?;
+            let host_directories = vec![host.clone()];
             return Ok(Some(Hit {
                 at,
                 identity,
                 info,
-                host_directory: Some(host.clone()),
+                host_directories,
             }));
+        }
+        if !directory.hosts.is_empty() {
+            return Ok(None);
         }
         let located = self.sysroot.locate(&at);
         let located = located.map_err(|source| WorldError::Io {
@@ -176,7 +180,7 @@ impl World for SysrootWorld<'_> {
             at: located.at,
             identity,
             info,
-            host_directory: None,
+            host_directories: Vec::new(),
         }))
     }
 

@@ -7,7 +7,7 @@ use crate::files::{normal, parent};
 pub(super) fn plain(path: &str) -> Option<Directory> {
     path.starts_with('/').then(|| Directory {
         image: normal(path),
-        host: None,
+        hosts: Vec::new(),
     })
 }
 
@@ -39,9 +39,11 @@ pub(super) fn expand(loader: &Loader, object: &Object, path: &str) -> Option<Dir
         return None;
     }
     let image = normal(&format!("{}{rest}", parent(&object.hit.at)));
-    let host = object.hit.host_directory.as_ref();
-    let host = host.map(|directory| directory.join(rest.trim_start_matches('/')));
-    Some(Directory { image, host })
+    let hosts = object.hit.host_directories.iter();
+    let hosts = hosts
+        .map(|directory| directory.join(rest.trim_start_matches('/')))
+        .collect();
+    Some(Directory { image, hosts })
 }
 
 /// `$LIB` is where the loader's distribution keeps libraries: the last parts of its first default.

@@ -14,7 +14,7 @@ fn path(text: &str) -> TreePath {
 }
 
 /// A base with this machine's C library, as a distribution lays it out: `/lib` is a link.
-fn base(app: &Path) -> Tree {
+pub(crate) fn base(app: &Path) -> Tree {
     let found = closure(&[binary(app, "/app")], &Sysroot::default(), &[]).expect("a closure");
     let mut tree = Tree::new();
     Features::all().add_to(&mut tree).expect("an empty tree");

@@ -59,15 +59,15 @@ impl Workshop {
 
     /// A program that prints what the functions give.
     pub(crate) fn program(&self, output: &str, functions: &[&str], flags: &[&str]) -> PathBuf {
-        let mut code = "#include <stdio.h>\n".to_owned();
-        for name in functions {
-            code += &format!("int {name}(void);\n");
-        }
-        code += "int main(void) {\n";
-        for name in functions {
-            code += &format!("printf(\"{name} %d\\n\", {name}());\n");
-        }
-        code += "puts(\"done\"); return 0; }\n";
+        let each = |line: &dyn Fn(&str) -> String| {
+            let lines: Vec<_> = functions.iter().map(|name| line(name)).collect();
+            lines.concat()
+        };
+        let declared = each(&|name| format!("int {name}(void);\n"));
+        let called = each(&|name| format!("printf(\"{name} %d\\n\", {name}());\n"));
+        let code = format!(
+            "#include <stdio.h>\n{declared}int main(void) {{\n{called}puts(\"done\"); return 0; }}\n"
+        );
         self.compile(output, &code, flags)
     }
 }

@@ -7,4 +7,5 @@ mod bundles;
 mod closures;
 mod compiled;
 mod hostile;
+mod modern;
 mod runs;
