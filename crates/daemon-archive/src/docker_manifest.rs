@@ -37,14 +37,21 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<ManifestItem>, ManifestJsonError
     let Json::Array(images) = json else {
         return Err(shape(".".into(), "an array of images"));
     };
-    images.iter().enumerate().map(|(at, image)| parse_item(at, image)).collect()
+    images
+        .iter()
+        .enumerate()
+        .map(|(at, image)| parse_item(at, image))
+        .collect()
 }
 
 fn parse_item(at: usize, image: &Json) -> Result<ManifestItem, ManifestJsonError> {
     if image.as_object().is_none() {
         return Err(shape(format!("[{at}]"), "an object"));
     }
-    let config = image.get("Config").and_then(Json::as_str).filter(|path| !path.is_empty());
+    let config = image
+        .get("Config")
+        .and_then(Json::as_str)
+        .filter(|path| !path.is_empty());
     Ok(ManifestItem {
         config: config
             .ok_or_else(|| shape(format!("[{at}].Config"), "the path of the config"))?

@@ -43,19 +43,29 @@ impl SharedFile {
     #[cfg(not(any(unix, windows)))]
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         use std::io::Seek;
-        let mut file = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut file = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         file.seek(io::SeekFrom::Start(offset))?;
         file.read(buffer)
     }
 
     /// Reads one piece of the file; a file that has been cut short ends early.
     pub(crate) fn reader(&self, span: Span) -> SpanReader {
-        SpanReader { file: self.clone(), at: span.offset, left: span.len }
+        SpanReader {
+            file: self.clone(),
+            at: span.offset,
+            left: span.len,
+        }
     }
 
     /// Reads the whole file, however long it is.
     pub(crate) fn whole(&self) -> SpanReader {
-        self.reader(Span { offset: 0, len: u64::MAX })
+        self.reader(Span {
+            offset: 0,
+            len: u64::MAX,
+        })
     }
 }
 

@@ -14,7 +14,11 @@ pub(crate) struct HashingReader<R> {
 
 impl<R: Read> HashingReader<R> {
     pub(crate) fn new(inner: R) -> Self {
-        Self { inner, hasher: Hasher::new(Algorithm::Sha256), passed: 0 }
+        Self {
+            inner,
+            hasher: Hasher::new(Algorithm::Sha256),
+            passed: 0,
+        }
     }
 
     /// Reads what is left, and gives the SHA-256 digest and the number of all bytes.

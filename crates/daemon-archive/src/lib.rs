@@ -61,3 +61,8 @@ pub use write::{
     DEFAULT_RECOMPRESSED_LIMIT, Detail, Image, LayerForm, Recompressed, Report, WriteError,
     WriteOptions, WrittenImage, write, write_oci,
 };
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -40,7 +40,7 @@ pub enum SinkError {
         /// The archive.
         path: PathBuf,
         /// Why.
-        source: WriteError,
+        source: Box<WriteError>,
     },
     /// The archive, written, cannot be given its name.
     #[error("cannot put `{}` in its place", path.display())]
@@ -124,8 +124,16 @@ impl ArchiveSink {
             .prefix(".archive-")
             .suffix(".spool")
             .tempdir_in(parent(path))
-            .map_err(|source| SinkError::Prepare { path: path.into(), source })?;
-        Ok(Self { path: path.into(), spool, form, state: Mutex::default() })
+            .map_err(|source| SinkError::Prepare {
+                path: path.into(),
+                source,
+            })?;
+        Ok(Self {
+            path: path.into(),
+            spool,
+            form,
+            state: Mutex::default(),
+        })
     }
 
     /// Writes the archive, syncs it, and renames it into its place.
@@ -136,12 +144,19 @@ impl ArchiveSink {
     ///
     /// All of [`SinkError`]; what was at the path before is still there then.
     pub fn finish(self) -> Result<Report, SinkError> {
-        let prepare = |source| SinkError::Prepare { path: self.path.clone(), source };
+        let prepare = |source| SinkError::Prepare {
+            path: self.path.clone(),
+            source,
+        };
         let mut file = new_archive(parent(&self.path)).map_err(prepare)?;
         let report = self.write(file.as_file_mut())?;
-        let replace = |source| SinkError::Replace { path: self.path.clone(), source };
+        let replace = |source| SinkError::Replace {
+            path: self.path.clone(),
+            source,
+        };
         file.as_file().sync_all().map_err(replace)?;
-        file.persist(&self.path).map_err(|error| replace(error.error))?;
+        file.persist(&self.path)
+            .map_err(|error| replace(error.error))?;
         sync_directory(parent(&self.path)).map_err(replace)?;
         Ok(report)
     }
@@ -149,21 +164,32 @@ impl ArchiveSink {
     fn write(&self, file: &mut File) -> Result<Report, SinkError> {
         let roots = self.state().roots.clone();
         let mut out = io::BufWriter::with_capacity(256 << 10, file);
-        let failed = |source| SinkError::Write { path: self.path.clone(), source };
+        let failed = |source| SinkError::Write {
+            path: self.path.clone(),
+            source: Box::new(source),
+        };
         match &self.form {
             Form::Oci => {
                 let size = write_oci(self, &roots, &mut out).map_err(failed)?;
-                Ok(Report { images: Vec::new(), size })
+                Ok(Report {
+                    images: Vec::new(),
+                    size,
+                })
             }
             Form::Docker(options) => {
                 let mut images: Vec<Image> = Vec::new();
                 for root in roots {
                     let names = root.name.as_deref().map(reference).transpose()?;
                     let names = names.into_iter().collect();
-                    images.push(Image { descriptor: root.descriptor, names });
+                    images.push(Image {
+                        descriptor: root.descriptor,
+                        names,
+                    });
                 }
                 let mut options = options.as_ref().clone();
-                options.spool_dir.get_or_insert_with(|| self.spool.path().into());
+                options
+                    .spool_dir
+                    .get_or_insert_with(|| self.spool.path().into());
                 write(self, &images, &mut out, &options).map_err(failed)
             }
         }
@@ -175,7 +201,9 @@ impl ArchiveSink {
     }
 
     fn blob(&self, digest: &Digest) -> PathBuf {
-        self.spool.path().join(format!("{}-{}", digest.algorithm_name(), digest.encoded()))
+        self.spool
+            .path()
+            .join(format!("{}-{}", digest.algorithm_name(), digest.encoded()))
     }
 
     fn place(&self) -> String {
@@ -186,7 +214,10 @@ impl ArchiveSink {
 fn reference(name: &str) -> Result<Reference, SinkError> {
     match name.parse::<Reference>() {
         Ok(reference) => Ok(reference.with_default_tag()),
-        Err(source) => Err(SinkError::Name { name: name.into(), source }),
+        Err(source) => Err(SinkError::Name {
+            name: name.into(),
+            source,
+        }),
     }
 }
 
@@ -206,13 +237,17 @@ impl Sink for ArchiveSink {
     fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
         let file = NamedTempFile::new_in(self.spool.path())
             .map_err(|error| Error::io(format!("cannot spool {}", self.place()), error))?;
-        Ok(Box::new(Writer { sink: self, file: HashingWriter::new(file, algorithm) }))
+        Ok(Box::new(Writer {
+            sink: self,
+            file: HashingWriter::new(file, algorithm),
+        }))
     }
 
     fn publish(&self, root: &Root) -> Result<(), Error> {
         if let (Form::Docker(_), Some(name)) = (&self.form, &root.name) {
-            reference(name)
-                .map_err(|error| Error::unsupported("the root has no name for an image").with_source(error))?;
+            reference(name).map_err(|error| {
+                Error::unsupported("the root has no name for an image").with_source(error)
+            })?;
         }
         let mut state = self.state();
         if !state.blobs.contains_key(&root.descriptor.digest) {
@@ -266,9 +301,10 @@ impl BlobWriter for Writer<'_> {
         let (file, digest, size) = self.file.finish();
         let written = Written { digest, size };
         written.check(expected)?;
-        file.persist(self.sink.blob(&written.digest)).map_err(|error| {
-            Error::io(format!("cannot spool {}", self.sink.place()), error.error)
-        })?;
+        file.persist(self.sink.blob(&written.digest))
+            .map_err(|error| {
+                Error::io(format!("cannot spool {}", self.sink.place()), error.error)
+            })?;
         self.sink.state().blobs.insert(written.digest.clone(), size);
         Ok(written)
     }

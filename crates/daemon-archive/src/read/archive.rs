@@ -45,7 +45,10 @@ pub(super) struct Archive {
 impl Archive {
     pub(super) fn open(path: &Path, options: &ReadOptions) -> Result<Self, ReadError> {
         let place = format!("`{}`", path.display());
-        let io = |source| ReadError::Io { place: place.clone(), source };
+        let io = |source| ReadError::Io {
+            place: place.clone(),
+            source,
+        };
         let file = File::open(path).map_err(io)?;
         // A named pipe is a path too.
         if !file.metadata().map_err(io)?.is_file() {
@@ -64,7 +67,11 @@ impl Archive {
     }
 
     fn index(file: Spooled, place: String) -> Result<Self, ReadError> {
-        let mut archive = Self { file: file.0, place, members: BTreeMap::new() };
+        let mut archive = Self {
+            file: file.0,
+            place,
+            members: BTreeMap::new(),
+        };
         let mut names = 0;
         let mut members = BTreeMap::new();
         super::tar::scan(&archive.file, &archive.place, &mut |path, member| {
@@ -76,7 +83,10 @@ impl Archive {
             names += path.len() + target + 64;
             if names > MAX_NAMES {
                 let place = archive.place.clone();
-                return Err(ReadError::TooManyEntries { place, limit: MAX_NAMES });
+                return Err(ReadError::TooManyEntries {
+                    place,
+                    limit: MAX_NAMES,
+                });
             }
             let directory = member == Member::Directory;
             match members.insert(path.clone(), member) {
@@ -107,7 +117,8 @@ impl Archive {
 
     /// The file at `path`, links followed.
     pub(super) fn find(&self, path: &str) -> Result<Span, ReadError> {
-        self.resolve(path.as_bytes()).map_err(|problem| self.problem(path.as_bytes(), problem))
+        self.resolve(path.as_bytes())
+            .map_err(|problem| self.problem(path.as_bytes(), problem))
     }
 
     pub(super) fn find_optional(&self, path: &str) -> Result<Option<Span>, ReadError> {
@@ -143,10 +154,10 @@ impl Archive {
                 at.push(b'/');
             }
             at.extend_from_slice(&part);
-            let target = match self.members.get(&at) {
-                Some(Member::Symlink(target)) => target,
-                // A hard link names its file from the archive's own root.
-                Some(Member::HardLink(target)) => target,
+            // A hard link names its file from the archive's own root.
+            let (target, base) = match self.members.get(&at) {
+                Some(Member::Symlink(target)) => (target, parent),
+                Some(Member::HardLink(target)) => (target, 0),
                 _ => continue,
             };
             links += 1;
@@ -156,8 +167,7 @@ impl Archive {
             if target.starts_with(b"/") {
                 return Err(outside(target));
             }
-            let hard = matches!(self.members.get(&at), Some(Member::HardLink(_)));
-            at.truncate(if hard { 0 } else { parent });
+            at.truncate(base);
             push_parts(&mut ahead, target);
         }
         match self.members.get(&at) {
@@ -185,11 +195,16 @@ impl Archive {
     /// A whole document: at most [`MAX_DOCUMENT_SIZE`] bytes.
     pub(super) fn read(&self, entry: &str, span: Span) -> Result<Vec<u8>, ReadError> {
         if span.len > MAX_DOCUMENT_SIZE {
-            let problem = EntryProblem::TooLarge { size: span.len, limit: MAX_DOCUMENT_SIZE };
+            let problem = EntryProblem::TooLarge {
+                size: span.len,
+                limit: MAX_DOCUMENT_SIZE,
+            };
             return Err(self.problem(entry.as_bytes(), problem));
         }
         let mut bytes = Vec::new();
-        self.reader(span).read_to_end(&mut bytes).map_err(|source| self.io(source))?;
+        self.reader(span)
+            .read_to_end(&mut bytes)
+            .map_err(|source| self.io(source))?;
         Ok(bytes)
     }
 
@@ -201,22 +216,31 @@ impl Archive {
         Document::parse(bytes).map_err(|source| ReadError::Document {
             place: self.place.clone(),
             entry: entry.into(),
-            source,
+            source: Box::new(source),
         })
     }
 
     pub(super) fn problem(&self, entry: &[u8], problem: EntryProblem) -> ReadError {
         let entry = String::from_utf8_lossy(entry).into_owned();
-        ReadError::Entry { place: self.place.clone(), entry, problem }
+        ReadError::Entry {
+            place: self.place.clone(),
+            entry,
+            problem,
+        }
     }
 
     pub(super) fn io(&self, source: std::io::Error) -> ReadError {
-        ReadError::Io { place: self.place.clone(), source }
+        ReadError::Io {
+            place: self.place.clone(),
+            source,
+        }
     }
 }
 
 fn outside(path: &[u8]) -> EntryProblem {
-    EntryProblem::Outside { path: String::from_utf8_lossy(path).into_owned() }
+    EntryProblem::Outside {
+        path: String::from_utf8_lossy(path).into_owned(),
+    }
 }
 
 /// Puts the parts of a path on the stack of what is still to be walked.

@@ -78,10 +78,7 @@ impl DockerArchive {
     /// # Errors
     ///
     /// All of [`ReadError`].
-    pub fn from_reader(
-        reader: impl Read + Send,
-        options: &ReadOptions,
-    ) -> Result<Self, ReadError> {
+    pub fn from_reader(reader: impl Read + Send, options: &ReadOptions) -> Result<Self, ReadError> {
         let archive = Self::new(Archive::from_reader(reader, options)?, options)?;
         archive.verify()?;
         Ok(archive)
@@ -89,8 +86,13 @@ impl DockerArchive {
 
     fn new(archive: Archive, options: &ReadOptions) -> Result<Self, ReadError> {
         let span = archive.find("manifest.json")?;
-        let items = docker_manifest::parse(&archive.read("manifest.json", span)?)
-            .map_err(|source| ReadError::ManifestJson { place: archive.place().into(), source })?;
+        let items =
+            docker_manifest::parse(&archive.read("manifest.json", span)?).map_err(|source| {
+                ReadError::ManifestJson {
+                    place: archive.place().into(),
+                    source: Box::new(source),
+                }
+            })?;
         let found = image_manifests(&archive)?;
         let mut reading = Reading {
             blobs: named_blobs(&archive),
@@ -105,7 +107,10 @@ impl DockerArchive {
             let descriptor = reading.image(item)?;
             for name in names(&archive, item)? {
                 if roots.iter().any(|root| root.name.as_ref() == Some(&name)) {
-                    return Err(ReadError::NameTwice { place: archive.place().into(), name });
+                    return Err(ReadError::NameTwice {
+                        place: archive.place().into(),
+                        name,
+                    });
                 }
                 roots.push(Root::named(name, descriptor.clone()));
             }
@@ -114,7 +119,12 @@ impl DockerArchive {
             }
         }
         let Reading { blobs, layers, .. } = reading;
-        Ok(Self { archive, roots, blobs, layers })
+        Ok(Self {
+            archive,
+            roots,
+            blobs,
+            layers,
+        })
     }
 
     /// Reads all that the roots refer to, and compares every digest and every diff ID.
@@ -123,7 +133,10 @@ impl DockerArchive {
     ///
     /// [`ReadError::Blob`] for the first blob that is missing or wrong.
     pub fn verify(&self) -> Result<(), ReadError> {
-        let wrong = |source| ReadError::Blob { place: self.archive.place().into(), source };
+        let wrong = |source| ReadError::Blob {
+            place: self.archive.place().into(),
+            source,
+        };
         let mut seen = std::collections::BTreeSet::new();
         for root in &self.roots {
             cooperage_blob::walk(self, &root.descriptor, &mut |descriptor, document| {
@@ -172,7 +185,11 @@ impl Check {
             })?;
         if actual.0 != self.diff_id {
             let (entry, expected) = (&self.entry, self.diff_id.clone());
-            let error = VerifyError::Digest { expected, actual: actual.0, size: actual.1 };
+            let error = VerifyError::Digest {
+                expected,
+                actual: actual.0,
+                size: actual.1,
+            };
             return Err(Error::io(
                 format!("layer `{entry}` of {} has another diff ID", archive.place()),
                 io::Error::new(io::ErrorKind::InvalidData, error),
@@ -201,7 +218,11 @@ fn names(archive: &Archive, item: &ManifestItem) -> Result<Vec<String>, ReadErro
         Ok(reference) => Ok(reference.with_default_tag().to_string()),
         Err(source) => {
             let (place, name) = (archive.place().into(), name.clone());
-            Err(ReadError::Name { place, name, source })
+            Err(ReadError::Name {
+                place,
+                name,
+                source: Box::new(source),
+            })
         }
     };
     item.repo_tags.iter().map(full).collect()
@@ -235,11 +256,17 @@ impl Reading<'_> {
         }
         let spans = item.layers.iter().map(|path| archive.find(path));
         let spans = spans.collect::<Result<Vec<_>, _>>()?;
-        if let Some(at) = self.found.iter().position(|found| self.is_of(found, &config, &spans)) {
+        if let Some(at) = self
+            .found
+            .iter()
+            .position(|found| self.is_of(found, &config, &spans))
+        {
             self.check_later(item, &spans, diff_ids, at)?;
             let mut descriptor = self.found[at].descriptor.clone();
             descriptor.annotations.remove(annotations::REF_NAME);
-            descriptor.annotations.remove(annotations::CONTAINERD_IMAGE_NAME);
+            descriptor
+                .annotations
+                .remove(annotations::CONTAINERD_IMAGE_NAME);
             return Ok(descriptor);
         }
         self.form(item, config_span, &config, &spans)
@@ -248,12 +275,20 @@ impl Reading<'_> {
     /// Whether a manifest is of this config, and of just these files.
     fn is_of(&self, found: &Found, config: &Document<ImageConfig>, spans: &[Span]) -> bool {
         let lies_at = |descriptor: &Descriptor, span: &Span| {
-            self.archive.find_optional(&blob_path(&descriptor.digest)).ok().flatten()
+            self.archive
+                .find_optional(&blob_path(&descriptor.digest))
+                .ok()
+                .flatten()
                 == Some(*span)
         };
         found.manifest.config.digest == config.digest()
             && found.manifest.layers.len() == spans.len()
-            && found.manifest.layers.iter().zip(spans).all(|(layer, span)| lies_at(layer, span))
+            && found
+                .manifest
+                .layers
+                .iter()
+                .zip(spans)
+                .all(|(layer, span)| lies_at(layer, span))
     }
 
     /// An uncompressed layer's digest is its diff ID; others are unpacked when they are fetched.
@@ -318,7 +353,8 @@ impl Reading<'_> {
             };
             self.same_diff_id(entry, diff_id, &measured.diff_id)?;
             layers.push(measured.descriptor(self.form));
-            self.blobs.insert(measured.digest.clone(), Blob::Stored(*span));
+            self.blobs
+                .insert(measured.digest.clone(), Blob::Stored(*span));
             self.measured.insert(*span, measured);
         }
         let (manifest_type, config_type) = match self.form {
@@ -328,9 +364,11 @@ impl Reading<'_> {
         let mut manifest = Manifest::new(config.descriptor(config_type), layers);
         manifest.media_type = Some(manifest_type.clone());
         let manifest = Document::new(manifest);
-        self.blobs.insert(config.digest(), Blob::Stored(config_span));
+        self.blobs
+            .insert(config.digest(), Blob::Stored(config_span));
         let descriptor = manifest.descriptor(manifest_type);
-        self.blobs.insert(manifest.digest(), Blob::Formed(manifest.into_parts().0));
+        self.blobs
+            .insert(manifest.digest(), Blob::Formed(manifest.into_parts().0));
         Ok(descriptor)
     }
 }

@@ -67,7 +67,7 @@ pub enum ReadError {
         /// Which archive.
         place: String,
         /// Where and why.
-        source: ManifestJsonError,
+        source: Box<ManifestJsonError>,
     },
     /// A config, a manifest or an index is malformed.
     #[error("entry `{entry}` of {place} is not a valid document")]
@@ -77,7 +77,7 @@ pub enum ReadError {
         /// Its path in the archive.
         entry: String,
         /// Where and why.
-        source: DocumentError,
+        source: Box<DocumentError>,
     },
     /// A name in `RepoTags` is none.
     #[error("`{name}` in the `manifest.json` of {place} is not an image's name")]
@@ -87,7 +87,7 @@ pub enum ReadError {
         /// What stands there.
         name: String,
         /// Why.
-        source: cooperage_image_spec::ParseReferenceError,
+        source: Box<cooperage_image_spec::ParseReferenceError>,
     },
     /// Two images have the same name.
     #[error("two images of {place} are named `{name}`")]

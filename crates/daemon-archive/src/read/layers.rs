@@ -37,10 +37,13 @@ impl Measured {
 /// The codec that a layer's first bytes show.
 pub(super) fn codec(archive: &Archive, entry: &str, span: Span) -> Result<Codec, ReadError> {
     let mut head = Vec::new();
-    archive.reader(span).take(16).read_to_end(&mut head).map_err(|source| archive.io(source))?;
-    codec_of(&head).map_err(|codec| {
-        archive.problem(entry.as_bytes(), EntryProblem::Compression { codec })
-    })
+    archive
+        .reader(span)
+        .take(16)
+        .read_to_end(&mut head)
+        .map_err(|source| archive.io(source))?;
+    codec_of(&head)
+        .map_err(|codec| archive.problem(entry.as_bytes(), EntryProblem::Compression { codec }))
 }
 
 /// Reads a layer once and computes both of its names.
@@ -54,12 +57,22 @@ pub(super) fn measure(archive: &Archive, entry: &str, span: Span) -> Result<Meas
     let mut stored = HashingReader::new(archive.reader(span));
     let diff_id = match codec {
         Codec::None => None,
-        _ => Some(HashingReader::new(decoder(codec, &mut stored)).finish().map_err(failed)?.0),
+        _ => Some(
+            HashingReader::new(decoder(codec, &mut stored))
+                .finish()
+                .map_err(failed)?
+                .0,
+        ),
     };
     let (digest, size) = stored.finish().map_err(failed)?;
     if size != span.len {
         return Err(failed(io::ErrorKind::UnexpectedEof.into()));
     }
     let diff_id = diff_id.unwrap_or_else(|| digest.clone());
-    Ok(Measured { digest, diff_id, size, codec })
+    Ok(Measured {
+        digest,
+        diff_id,
+        size,
+        codec,
+    })
 }

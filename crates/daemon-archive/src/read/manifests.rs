@@ -19,18 +19,24 @@ pub(crate) fn blob_path(digest: &Digest) -> String {
 
 /// The `index.json` of the archive, if it is an image layout.
 pub(super) fn layout_index(archive: &Archive) -> Result<Option<Document<Index>>, ReadError> {
-    let (Some(layout), Some(index)) =
-        (archive.find_optional("oci-layout")?, archive.find_optional("index.json")?)
-    else {
+    let (Some(layout), Some(index)) = (
+        archive.find_optional("oci-layout")?,
+        archive.find_optional("index.json")?,
+    ) else {
         return Ok(None);
     };
     let layout = archive.document::<Json>("oci-layout", archive.read("oci-layout", layout)?)?;
-    let version = layout.value().get("imageLayoutVersion").and_then(Json::as_str);
+    let version = layout
+        .value()
+        .get("imageLayoutVersion")
+        .and_then(Json::as_str);
     if version != Some("1.0.0") {
         let found = version.unwrap_or_default().chars().take(64).collect();
         return Err(archive.problem(b"oci-layout", EntryProblem::LayoutVersion { found }));
     }
-    archive.document("index.json", archive.read("index.json", index)?).map(Some)
+    archive
+        .document("index.json", archive.read("index.json", index)?)
+        .map(Some)
 }
 
 /// A manifest of the layout.
@@ -80,7 +86,10 @@ fn visit(
         return Ok(());
     }
     let (_, manifest) = archive.document::<Manifest>(&path, bytes)?.into_parts();
-    found.push(Found { descriptor: descriptor.clone(), manifest });
+    found.push(Found {
+        descriptor: descriptor.clone(),
+        manifest,
+    });
     Ok(())
 }
 
@@ -92,15 +101,22 @@ fn verified(
 ) -> Result<Vec<u8>, ReadError> {
     let size = span.len.max(descriptor.size);
     if size > MAX_DOCUMENT_SIZE {
-        let problem = EntryProblem::TooLarge { size, limit: MAX_DOCUMENT_SIZE };
+        let problem = EntryProblem::TooLarge {
+            size,
+            limit: MAX_DOCUMENT_SIZE,
+        };
         return Err(archive.problem(path.as_bytes(), problem));
     }
     let mut bytes = Vec::new();
-    VerifyingReader::new(archive.reader(span), descriptor.digest.clone(), descriptor.size)
-        .read_to_end(&mut bytes)
-        .map_err(|error| ReadError::Blob {
-            place: archive.place().into(),
-            source: cooperage_blob::Error::read(descriptor, error),
-        })?;
+    VerifyingReader::new(
+        archive.reader(span),
+        descriptor.digest.clone(),
+        descriptor.size,
+    )
+    .read_to_end(&mut bytes)
+    .map_err(|error| ReadError::Blob {
+        place: archive.place().into(),
+        source: cooperage_blob::Error::read(descriptor, error),
+    })?;
     Ok(bytes)
 }

@@ -42,17 +42,18 @@ impl OciArchive {
     /// # Errors
     ///
     /// Those of [`Self::open`], and [`ReadError::SpoolFull`].
-    pub fn from_reader(
-        reader: impl Read + Send,
-        options: &ReadOptions,
-    ) -> Result<Self, ReadError> {
+    pub fn from_reader(reader: impl Read + Send, options: &ReadOptions) -> Result<Self, ReadError> {
         Self::new(Archive::from_reader(reader, options)?)
     }
 
     fn new(archive: Archive) -> Result<Self, ReadError> {
         let Some(index) = layout_index(&archive)? else {
             let layout = archive.find_optional("oci-layout")?;
-            let missing = if layout.is_none() { "oci-layout" } else { "index.json" };
+            let missing = if layout.is_none() {
+                "oci-layout"
+            } else {
+                "index.json"
+            };
             return Err(archive.problem(missing.as_bytes(), EntryProblem::Missing));
         };
         let (_, index) = index.into_parts();

@@ -23,7 +23,10 @@ pub(super) fn spool_if_needed(
     file.whole()
         .take(HEAD)
         .read_to_end(&mut head)
-        .map_err(|source| ReadError::Io { place: place.into(), source })?;
+        .map_err(|source| ReadError::Io {
+            place: place.into(),
+            source,
+        })?;
     match compression(&head, place)? {
         Codec::None => Ok(Spooled(file)),
         _ => spool_stream(file.whole(), place, options),
@@ -36,9 +39,15 @@ pub(super) fn spool_stream(
     place: &str,
     options: &ReadOptions,
 ) -> Result<Spooled, ReadError> {
-    let io = |source| ReadError::Io { place: place.into(), source };
+    let io = |source| ReadError::Io {
+        place: place.into(),
+        source,
+    };
     let mut head = Vec::new();
-    (&mut reader).take(HEAD).read_to_end(&mut head).map_err(io)?;
+    (&mut reader)
+        .take(HEAD)
+        .read_to_end(&mut head)
+        .map_err(io)?;
     let codec = compression(&head, place)?;
     let whole = Cursor::new(head).chain(reader);
     let mut from = decoder(codec, whole);
@@ -52,7 +61,10 @@ pub(super) fn spool_stream(
         to.rewind().map_err(io)?;
         return Ok(Spooled(SharedFile::new(to)));
     }
-    Err(ReadError::SpoolFull { place: place.into(), limit })
+    Err(ReadError::SpoolFull {
+        place: place.into(),
+        limit,
+    })
 }
 
 /// Copies to the end, or until there is one byte more than `limit`: then it gives `false`.
@@ -67,7 +79,10 @@ fn copy_limited(from: &mut dyn Read, to: &mut dyn Write, limit: u64) -> io::Resu
 fn compression(head: &[u8], place: &str) -> Result<Codec, ReadError> {
     match codec_of(head) {
         Ok(codec) => Ok(codec),
-        Err(codec) => Err(ReadError::Compression { place: place.into(), codec }),
+        Err(codec) => Err(ReadError::Compression {
+            place: place.into(),
+            codec,
+        }),
     }
 }
 

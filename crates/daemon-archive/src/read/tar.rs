@@ -17,7 +17,10 @@ pub(super) fn scan(
     place: &str,
     visit: &mut dyn FnMut(Vec<u8>, Member) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    let broken = |source: TarError| ReadError::Tar { place: place.into(), source };
+    let broken = |source: TarError| ReadError::Tar {
+        place: place.into(),
+        source,
+    };
     // The names are those of an archive, not of a layer: nothing here removes anything.
     let options = cooperage_tarball::ReadOptions {
         whiteouts: false,
@@ -28,11 +31,20 @@ pub(super) fn scan(
     while let Some(entry) = tar.next_entry().map_err(broken)? {
         if entry.name.starts_with(b"/") {
             let entry = String::from_utf8_lossy(&entry.name).into_owned();
-            let problem = EntryProblem::Outside { path: entry.clone() };
-            return Err(ReadError::Entry { place: place.into(), entry, problem });
+            let problem = EntryProblem::Outside {
+                path: entry.clone(),
+            };
+            return Err(ReadError::Entry {
+                place: place.into(),
+                entry,
+                problem,
+            });
         }
         let member = match entry.kind {
-            TarKind::File => Member::File(Span { offset: entry.data_offset, len: entry.len }),
+            TarKind::File => Member::File(Span {
+                offset: entry.data_offset,
+                len: entry.len,
+            }),
             TarKind::Directory => Member::Directory,
             TarKind::Symlink { target } => Member::Symlink(target),
             TarKind::HardLink { to } => Member::HardLink(to.as_bytes().to_vec()),

@@ -30,41 +30,76 @@ pub(super) fn choose(
         return Err(WriteError::NotAnImage { digest, media_type });
     }
     if root.media_type.is_manifest() && wanted.is_none() {
-        return Ok(Chosen { manifest: root.clone(), dropped: Vec::new() });
+        return Ok(Chosen {
+            manifest: root.clone(),
+            dropped: Vec::new(),
+        });
     }
-    let mut listing = Listing { source, root, images: Vec::new(), others: Vec::new(), count: 0 };
-    listing.list(root, 0)?;
-    let Listing { mut images, mut others, .. } = listing;
-    let at = match wanted {
-        None if images.len() == 1 => 0,
-        None => {
-            let (digest, available) = (root.digest.clone(), platforms(&images));
-            return Err(WriteError::SeveralPlatforms { digest, available });
-        }
-        Some(wanted) => match platform::select(&images, wanted) {
-            Some(best) => {
-                images.iter().position(|image| std::ptr::eq(image, best)).unwrap_or_default()
-            }
-            None => {
-                return Err(WriteError::NoSuchPlatform {
-                    digest: root.digest.clone(),
-                    wanted: wanted.clone(),
-                    available: platforms(&images),
-                });
-            }
-        },
+    let mut listing = Listing {
+        source,
+        root,
+        images: Vec::new(),
+        others: Vec::new(),
+        count: 0,
     };
+    listing.list(root, 0)?;
+    let Listing {
+        mut images,
+        mut others,
+        ..
+    } = listing;
+    let at = pick(root, &images, wanted)?;
     let mut manifest = images.remove(at);
     if root.media_type.is_manifest() {
         manifest.platform.clone_from(&root.platform);
     }
-    let left = images.into_iter().filter(|image| image.digest != manifest.digest);
-    others.extend(left.filter_map(|image| image.platform).map(Detail::Platform));
-    Ok(Chosen { manifest, dropped: others })
+    let left = images
+        .into_iter()
+        .filter(|image| image.digest != manifest.digest);
+    others.extend(
+        left.filter_map(|image| image.platform)
+            .map(Detail::Platform),
+    );
+    Ok(Chosen {
+        manifest,
+        dropped: others,
+    })
+}
+
+/// Which of an index's images it is.
+fn pick(
+    root: &Descriptor,
+    images: &[Descriptor],
+    wanted: Option<&Platform>,
+) -> Result<usize, WriteError> {
+    let digest = root.digest.clone();
+    let Some(wanted) = wanted else {
+        return match images.len() {
+            0 => Err(WriteError::NotAnImage {
+                digest,
+                media_type: root.media_type.clone(),
+            }),
+            1 => Ok(0),
+            _ => Err(WriteError::SeveralPlatforms {
+                digest,
+                available: platforms(images),
+            }),
+        };
+    };
+    let best = platform::select(images, wanted);
+    let at = best.and_then(|best| images.iter().position(|image| std::ptr::eq(image, best)));
+    at.ok_or_else(|| WriteError::NoSuchPlatform {
+        digest,
+        wanted: Box::new(wanted.clone()),
+        available: platforms(images),
+    })
 }
 
 fn platforms(images: &[Descriptor]) -> Vec<Platform> {
-    images.iter().filter_map(|image| image.platform.clone()).collect()
+    images
+        .iter()
+        .filter_map(|image| image.platform.clone())
+        .collect()
 }
 
 struct Listing<'a> {
@@ -87,13 +122,16 @@ impl Listing<'_> {
             });
         }
         if is_attached(descriptor) {
-            self.others.push(Detail::Attached(descriptor.digest.clone()));
+            self.others
+                .push(Detail::Attached(descriptor.digest.clone()));
         } else if descriptor.media_type.is_index() {
             let (_, index) = read::<Index>(self.source, descriptor)?.into_parts();
             let of = &descriptor.digest;
-            self.others.extend(
-                index.annotations.into_keys().map(|key| Detail::Annotation { of: of.clone(), key }),
-            );
+            self.others
+                .extend(index.annotations.into_keys().map(|key| Detail::Annotation {
+                    of: of.clone(),
+                    key,
+                }));
             for child in &index.manifests {
                 self.list(child, depth + 1)?;
             }
@@ -116,7 +154,9 @@ fn is_attached(descriptor: &Descriptor) -> bool {
     !(descriptor.media_type.is_manifest() || descriptor.media_type.is_index())
         || descriptor.artifact_type.is_some()
         || descriptor.platform.as_ref().is_some_and(unknown)
-        || descriptor.annotations.contains_key("vnd.docker.reference.type")
+        || descriptor
+            .annotations
+            .contains_key("vnd.docker.reference.type")
 }
 
 /// A verified document of the source's.
@@ -125,6 +165,8 @@ pub(super) fn read<T: FromJson>(
     descriptor: &Descriptor,
 ) -> Result<Document<T>, WriteError> {
     let bytes = cooperage_blob::read(source, descriptor)?;
-    Document::parse(bytes)
-        .map_err(|source| WriteError::Document { digest: descriptor.digest.clone(), source })
+    Document::parse(bytes).map_err(|source| WriteError::Document {
+        digest: descriptor.digest.clone(),
+        source,
+    })
 }

@@ -33,7 +33,9 @@ pub enum WriteError {
         source: DocumentError,
     },
     /// Indexes lie in one another too deep, or one has too many manifests.
-    #[error("index `{digest}` nests deeper than {depth} levels or lists more than {count} manifests")]
+    #[error(
+        "index `{digest}` nests deeper than {depth} levels or lists more than {count} manifests"
+    )]
     TooDeep {
         /// The outermost.
         digest: Digest,
@@ -56,7 +58,7 @@ pub enum WriteError {
         /// The index or manifest.
         digest: Digest,
         /// What was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// What it has.
         available: Vec<Platform>,
     },
@@ -119,7 +121,9 @@ pub enum WriteError {
         actual: Digest,
     },
     /// Recompressed layers take more room than allowed.
-    #[error("recompressed layers take more than the {limit} bytes that may be spooled: raise the limit")]
+    #[error(
+        "recompressed layers take more than the {limit} bytes that may be spooled: raise the limit"
+    )]
     SpoolFull {
         /// [`WriteOptions::spool_limit`](crate::WriteOptions::spool_limit).
         limit: u64,
@@ -128,5 +132,9 @@ pub enum WriteError {
 
 fn list(platforms: &[Platform]) -> String {
     let texts: Vec<_> = platforms.iter().map(ToString::to_string).collect();
-    if texts.is_empty() { "no platform".into() } else { texts.join(", ") }
+    if texts.is_empty() {
+        "no platform".into()
+    } else {
+        texts.join(", ")
+    }
 }

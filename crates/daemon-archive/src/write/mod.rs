@@ -113,14 +113,26 @@ pub fn write(
     let descriptors = prepared.images.iter().flat_map(index_descriptors);
     write_layout_files(&mut tar, &Document::new(Index::new(descriptors.collect())))?;
     let mut seen = BTreeSet::new();
-    let digests = prepared.images.iter().flat_map(prepare::PreparedImage::blobs);
-    let blobs: Vec<_> = digests.filter(|blob| seen.insert(blob.digest.clone())).collect();
+    let digests = prepared
+        .images
+        .iter()
+        .flat_map(prepare::PreparedImage::blobs);
+    let blobs: Vec<_> = digests
+        .filter(|blob| seen.insert(blob.digest.clone()))
+        .collect();
     write_directories(&mut tar, blobs.iter().map(|blob| &blob.digest))?;
     for blob in &blobs {
         write_blob(&mut tar, source, &prepared, blob)?;
     }
     let size = tar.finish()?;
-    Ok(Report { images: prepared.images.into_iter().map(|image| image.report).collect(), size })
+    Ok(Report {
+        images: prepared
+            .images
+            .into_iter()
+            .map(|image| image.report)
+            .collect(),
+        size,
+    })
 }
 
 fn write_blob(
@@ -140,10 +152,7 @@ fn write_blob(
 }
 
 /// The two files that make a directory an image layout.
-fn write_layout_files(
-    tar: &mut TarWriter<'_>,
-    index: &Document<Index>,
-) -> Result<(), WriteError> {
+fn write_layout_files(tar: &mut TarWriter<'_>, index: &Document<Index>) -> Result<(), WriteError> {
     tar.bytes("index.json", index.raw())?;
     tar.bytes("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
 }
@@ -156,7 +165,9 @@ fn write_directories<'a>(
     if !algorithms.is_empty() {
         tar.directory("blobs")?;
     }
-    algorithms.iter().try_for_each(|algorithm| tar.directory(&format!("blobs/{algorithm}")))
+    algorithms
+        .iter()
+        .try_for_each(|algorithm| tar.directory(&format!("blobs/{algorithm}")))
 }
 
 /// One image for `manifest.json`. Its names are full: podman takes `app:v1`, as Docker writes it
@@ -165,7 +176,11 @@ fn item(image: &prepare::PreparedImage) -> ManifestItem {
     ManifestItem {
         config: blob_path(&image.config.digest),
         repo_tags: image.names.iter().map(ToString::to_string).collect(),
-        layers: image.layers.iter().map(|layer| blob_path(&layer.digest)).collect(),
+        layers: image
+            .layers
+            .iter()
+            .map(|layer| blob_path(&layer.digest))
+            .collect(),
     }
 }
 
@@ -174,7 +189,7 @@ fn index_descriptors(image: &prepare::PreparedImage) -> Vec<Descriptor> {
     let mut bare = image.manifest.clone();
     bare.annotations.remove(annotations::REF_NAME);
     bare.annotations.remove(annotations::CONTAINERD_IMAGE_NAME);
-    let named = |name: &Reference| {
+    let with_name = |name: &Reference| {
         let mut descriptor = bare.clone();
         let mut add = |key: &str, value: String| descriptor.annotations.insert(key.into(), value);
         add(annotations::CONTAINERD_IMAGE_NAME, name.to_string());
@@ -183,6 +198,6 @@ fn index_descriptors(image: &prepare::PreparedImage) -> Vec<Descriptor> {
     };
     match &image.names[..] {
         [] => vec![bare],
-        names => names.iter().map(named).collect(),
+        names => names.iter().map(with_name).collect(),
     }
 }

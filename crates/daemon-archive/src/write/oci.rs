@@ -31,11 +31,7 @@ use crate::read::blob_path;
 ///
 /// [`WriteError::Source`], [`WriteError::Output`], and [`WriteError::NameTwice`] for two roots of
 /// the same name.
-pub fn write(
-    source: &dyn Source,
-    roots: &[Root],
-    out: &mut dyn Write,
-) -> Result<u64, WriteError> {
+pub fn write(source: &dyn Source, roots: &[Root], out: &mut dyn Write) -> Result<u64, WriteError> {
     let roots = sorted(roots)?;
     let mut blobs = Vec::new();
     let mut documents = BTreeMap::new();
@@ -94,7 +90,11 @@ fn sorted(roots: &[Root]) -> Result<Vec<Root>, WriteError> {
     }
     let key = |root: &Root| {
         let name = root.name.clone();
-        (name.is_none(), name, root.descriptor.to_json().to_canonical())
+        (
+            name.is_none(),
+            name,
+            root.descriptor.to_json().to_canonical(),
+        )
     };
     roots.sort_by_cached_key(key);
     roots.dedup();
@@ -103,7 +103,11 @@ fn sorted(roots: &[Root]) -> Result<Vec<Root>, WriteError> {
         let Some(name) = &root.name else { continue };
         if let Some(first) = owners.insert(name, &root.descriptor.digest) {
             let (first, second) = (first.clone(), root.descriptor.digest.clone());
-            return Err(WriteError::NameTwice { name: name.clone(), first, second });
+            return Err(WriteError::NameTwice {
+                name: name.clone(),
+                first,
+                second,
+            });
         }
     }
     Ok(roots)

@@ -32,7 +32,9 @@ pub(super) struct PreparedImage {
 impl PreparedImage {
     /// Its blobs in the order of the archive, repeated ones too.
     pub(super) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        [&self.manifest, &self.config].into_iter().chain(&self.layers)
+        [&self.manifest, &self.config]
+            .into_iter()
+            .chain(&self.layers)
     }
 }
 
@@ -68,8 +70,14 @@ pub(super) fn prepare(
 }
 
 fn with_tags(image: &Image) -> Image {
-    let names = image.names.iter().map(|name| name.clone().with_default_tag());
-    Image { descriptor: image.descriptor.clone(), names: names.collect() }
+    let names = image
+        .names
+        .iter()
+        .map(|name| name.clone().with_default_tag());
+    Image {
+        descriptor: image.descriptor.clone(),
+        names: names.collect(),
+    }
 }
 
 fn check_names(images: &[Image]) -> Result<(), WriteError> {
@@ -84,7 +92,11 @@ fn check_names(images: &[Image]) -> Result<(), WriteError> {
             match owners.insert(text.clone(), digest) {
                 Some(first) if first != digest => {
                     let (first, second) = (first.clone(), digest.clone());
-                    return Err(WriteError::NameTwice { name: text, first, second });
+                    return Err(WriteError::NameTwice {
+                        name: text,
+                        first,
+                        second,
+                    });
                 }
                 _ => {}
             }
@@ -101,15 +113,16 @@ impl Prepared {
         options: &WriteOptions,
     ) -> Result<(), WriteError> {
         let chosen = choose(source, &image.descriptor, options.platform.as_ref())?;
-        let same = |other: &&mut PreparedImage| other.report.source.digest == chosen.manifest.digest;
-        let prepared = match self.images.iter_mut().find(same) {
-            Some(prepared) => prepared,
-            None => {
-                let prepared = self.image(source, &chosen, options)?;
-                self.images.push(prepared);
-                self.images.last_mut().expect("just pushed")
-            }
+        let source_digest = &chosen.manifest.digest;
+        let same = |other: &PreparedImage| other.report.source.digest == *source_digest;
+        let at = if let Some(at) = self.images.iter().position(same) {
+            at
+        } else {
+            let prepared = self.image(source, &chosen, options)?;
+            self.images.push(prepared);
+            self.images.len() - 1
         };
+        let prepared = &mut self.images[at];
         prepared.names.extend(image.names.iter().cloned());
         prepared.report.dropped.extend(chosen.dropped);
         Ok(())
@@ -121,29 +134,20 @@ impl Prepared {
         chosen: &Chosen,
         options: &WriteOptions,
     ) -> Result<PreparedImage, WriteError> {
-        let document = read::<Manifest>(source, &chosen.manifest)?;
+        let (document, config_document) = documents(source, &chosen.manifest)?;
         let config = document.value().config.clone();
-        if !config.media_type.is_config() {
-            let (digest, media_type) = (chosen.manifest.digest.clone(), config.media_type);
-            return Err(WriteError::NotAnImage { digest, media_type });
-        }
-        let config_document = read::<ImageConfig>(source, &config)?;
         let diff_ids = &config_document.value().rootfs.diff_ids;
         let layers = &document.value().layers;
-        if layers.len() != diff_ids.len() {
-            return Err(WriteError::LayerCount {
-                digest: chosen.manifest.digest.clone(),
-                layers: layers.len(),
-                diff_ids: diff_ids.len(),
-            });
-        }
         let mut details = Details::of(&chosen.manifest, document.value());
         let (mut written, mut recompressed) = (Vec::new(), Vec::new());
         for (layer, diff_id) in layers.iter().zip(diff_ids) {
             let to = self.layer(source, layer, diff_id, options)?;
             if to.digest != layer.digest {
                 details.lose(layer);
-                let change = Recompressed { from: layer.clone(), to: to.clone() };
+                let change = Recompressed {
+                    from: layer.clone(),
+                    to: to.clone(),
+                };
                 if !recompressed.contains(&change) {
                     recompressed.push(change);
                 }
@@ -170,11 +174,18 @@ impl Prepared {
             dropped: details.dropped,
             oci_only: details.oci_only,
         };
-        Ok(PreparedImage { names: Vec::new(), manifest, config, layers: written, report })
+        Ok(PreparedImage {
+            names: Vec::new(),
+            manifest,
+            config,
+            layers: written,
+            report,
+        })
     }
 
     fn keep<T>(&mut self, descriptor: &Descriptor, document: Document<T>) {
-        self.documents.insert(descriptor.digest.clone(), document.into_parts().0);
+        self.documents
+            .insert(descriptor.digest.clone(), document.into_parts().0);
     }
 
     /// The layer as it goes into the archive.
@@ -196,6 +207,33 @@ impl Prepared {
             _ => Ok(layer.clone()),
         }
     }
+}
+
+/// An image's manifest and config, found to agree.
+fn documents(
+    source: &dyn Source,
+    manifest: &Descriptor,
+) -> Result<(Document<Manifest>, Document<ImageConfig>), WriteError> {
+    let digest = manifest.digest.clone();
+    let manifest = read::<Manifest>(source, manifest)?;
+    let config = &manifest.value().config;
+    if !config.media_type.is_config() {
+        let media_type = config.media_type.clone();
+        return Err(WriteError::NotAnImage { digest, media_type });
+    }
+    let config = read::<ImageConfig>(source, config)?;
+    let (layers, diff_ids) = (
+        manifest.value().layers.len(),
+        config.value().rootfs.diff_ids.len(),
+    );
+    if layers != diff_ids {
+        return Err(WriteError::LayerCount {
+            digest,
+            layers,
+            diff_ids,
+        });
+    }
+    Ok((manifest, config))
 }
 
 fn is_zstd(media_type: &MediaType) -> bool {
@@ -231,21 +269,28 @@ impl Details {
             ![annotations::REF_NAME, annotations::CONTAINERD_IMAGE_NAME].contains(&key.as_str())
         });
         let of = &descriptor.digest;
-        oci_only.extend(
-            keys.map(|key| Detail::DescriptorAnnotation { of: of.clone(), key: key.clone() }),
-        );
+        oci_only.extend(keys.map(|key| Detail::DescriptorAnnotation {
+            of: of.clone(),
+            key: key.clone(),
+        }));
+        oci_only.extend(manifest.annotations.keys().map(|key| Detail::Annotation {
+            of: of.clone(),
+            key: key.clone(),
+        }));
+        oci_only.extend(manifest.artifact_type.clone().map(Detail::ArtifactType));
         oci_only.extend(
             manifest
-                .annotations
-                .keys()
-                .map(|key| Detail::Annotation { of: of.clone(), key: key.clone() }),
+                .subject
+                .as_ref()
+                .map(|to| Detail::Subject(to.digest.clone())),
         );
-        oci_only.extend(manifest.artifact_type.clone().map(Detail::ArtifactType));
-        oci_only.extend(manifest.subject.as_ref().map(|to| Detail::Subject(to.digest.clone())));
         for child in manifest.children() {
             oci_only.extend(descriptor_annotations(child));
         }
-        Self { dropped: Vec::new(), oci_only }
+        Self {
+            dropped: Vec::new(),
+            oci_only,
+        }
     }
 
     /// A recompressed layer's annotations speak of the bytes that it had before.
@@ -259,5 +304,8 @@ impl Details {
 fn descriptor_annotations(descriptor: &Descriptor) -> impl Iterator<Item = Detail> {
     let of = &descriptor.digest;
     let keys = descriptor.annotations.keys();
-    keys.map(|key| Detail::DescriptorAnnotation { of: of.clone(), key: key.clone() })
+    keys.map(|key| Detail::DescriptorAnnotation {
+        of: of.clone(),
+        key: key.clone(),
+    })
 }

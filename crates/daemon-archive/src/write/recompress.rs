@@ -26,13 +26,22 @@ pub(super) struct RecompressedLayers {
 
 impl RecompressedLayers {
     pub(super) fn new() -> Self {
-        Self { file: None, len: 0, by_source: BTreeMap::new(), spans: BTreeMap::new() }
+        Self {
+            file: None,
+            len: 0,
+            by_source: BTreeMap::new(),
+            spans: BTreeMap::new(),
+        }
     }
 
     /// The stored bytes of a layer that was made here, verified.
     pub(super) fn reader(&self, digest: &Digest) -> Option<VerifyingReader<SpanReader>> {
         let (span, (_, file)) = (self.spans.get(digest)?, self.file.as_ref()?);
-        Some(VerifyingReader::new(file.reader(*span), digest.clone(), span.len))
+        Some(VerifyingReader::new(
+            file.reader(*span),
+            digest.clone(),
+            span.len,
+        ))
     }
 
     /// Recompresses a zstd layer, once however often it is asked for.
@@ -64,21 +73,35 @@ impl RecompressedLayers {
         layer: &Descriptor,
         options: &WriteOptions,
     ) -> Result<(Descriptor, Digest), WriteError> {
-        let failed =
-            |source| WriteError::Recompress { digest: layer.digest.clone(), source };
+        let failed = |source| WriteError::Recompress {
+            digest: layer.digest.clone(),
+            source,
+        };
         let stored = cooperage_blob::open(source, layer)?;
         let left = options.spool_limit.saturating_sub(self.len);
-        let mut room = Room { file: self.file(options).map_err(failed)?, left, full: false };
+        let mut room = Room {
+            file: self.file(options).map_err(failed)?,
+            left,
+            full: false,
+        };
         let hashing = HashingWriter::new(&mut room, Algorithm::Sha256);
         let result = encode(decoder(Codec::Zstd, stored), hashing, options);
         let (digest, size, diff_id) = match result {
             Ok(done) => done,
             Err(_) if room.full => {
-                return Err(WriteError::SpoolFull { limit: options.spool_limit });
+                return Err(WriteError::SpoolFull {
+                    limit: options.spool_limit,
+                });
             }
             Err(source) => return Err(failed(source)),
         };
-        self.spans.insert(digest.clone(), Span { offset: self.len, len: size });
+        self.spans.insert(
+            digest.clone(),
+            Span {
+                offset: self.len,
+                len: size,
+            },
+        );
         self.len += size;
         let media_type = match (layer.media_type.is_docker(), options.encoding.codec()) {
             (true, Codec::None) => MediaType::DOCKER_LAYER,

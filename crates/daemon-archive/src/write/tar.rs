@@ -149,16 +149,31 @@ mod tests {
             None => Entry::directory(Attributes::directory()),
             // Nothing reads the body: the block with the headers is all that is asked for.
             Some(len) => Entry::file(
-                Content::File { path: PathBuf::from("/nowhere"), len },
+                Content::File {
+                    path: PathBuf::from("/nowhere"),
+                    len,
+                },
                 Attributes::file(),
             ),
         };
         tree.insert(TreePath::parse(path).unwrap(), entry).unwrap();
-        let options = FoldOptions { fold: false, ..FoldOptions::default() };
+        let options = FoldOptions {
+            fold: false,
+            ..FoldOptions::default()
+        };
         let resolved = fold(&tree, &options).unwrap();
-        let member = resolved.members().find(|member| member.path.to_string() == path).unwrap();
+        let member = resolved
+            .members()
+            .find(|member| member.path.to_string() == path)
+            .unwrap();
         let range = member.offset as usize..member.data_offset as usize;
-        let block = plan_blocks(&resolved, BlockRules { block_size: 1 << 20 }).remove(0);
+        let block = plan_blocks(
+            &resolved,
+            BlockRules {
+                block_size: 1 << 20,
+            },
+        )
+        .remove(0);
         let mut bytes = Vec::new();
         resolved.read_block(&block, &mut bytes).unwrap();
         bytes[range].to_vec()

@@ -94,19 +94,31 @@ pub(crate) fn add_image(
 pub(crate) fn image(family: Family, tars: &[(Codec, Vec<u8>)]) -> Built {
     let memory = Memory::new();
     let (descriptor, config, manifest, diff_ids) = add_image(&memory, family, tars, "amd64");
-    Built { memory, descriptor, config, manifest, diff_ids }
+    Built {
+        memory,
+        descriptor,
+        config,
+        manifest,
+        diff_ids,
+    }
 }
 
 /// Three layers of which the first and the last are the same.
 pub(crate) fn small(family: Family, codec: Codec) -> Built {
     let twice = tar(&[("etc/twice", 0o644, b"twice")]);
     let motd = tar(&[("etc/motd", 0o644, b"hello from the archive\n")]);
-    image(family, &[(codec, twice.clone()), (codec, motd), (codec, twice)])
+    image(
+        family,
+        &[(codec, twice.clone()), (codec, motd), (codec, twice)],
+    )
 }
 
 pub(crate) fn named(descriptor: &Descriptor, names: &[&str]) -> Image {
     let names = names.iter().map(|name| name.parse().unwrap()).collect();
-    Image { descriptor: descriptor.clone(), names }
+    Image {
+        descriptor: descriptor.clone(),
+        names,
+    }
 }
 
 pub(crate) fn archive(
@@ -135,7 +147,9 @@ pub(crate) fn entries(archive: &[u8]) -> Vec<(String, tar::EntryType, Vec<u8>)> 
 
 pub(crate) fn entry(archive: &[u8], name: &str) -> Vec<u8> {
     let found = entries(archive).into_iter().find(|(path, ..)| path == name);
-    found.unwrap_or_else(|| panic!("`{name}` is not in the archive")).2
+    found
+        .unwrap_or_else(|| panic!("`{name}` is not in the archive"))
+        .2
 }
 
 /// An entry of a tar that may break every rule.

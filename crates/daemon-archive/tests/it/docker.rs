@@ -23,7 +23,12 @@ fn open_with(tar: &[u8], options: &ReadOptions) -> DockerArchive {
 }
 
 pub(crate) fn names(source: &dyn Source) -> Vec<Option<String>> {
-    source.roots().unwrap().into_iter().map(|root| root.name).collect()
+    source
+        .roots()
+        .unwrap()
+        .into_iter()
+        .map(|root| root.name)
+        .collect()
 }
 
 pub(crate) fn manifest(source: &dyn Source, at: usize) -> Manifest {
@@ -39,7 +44,10 @@ fn holds(archive: &DockerArchive, built: &Built, codecs: [Codec; 3]) {
     assert_eq!(manifest.layers.len(), 3);
     for ((layer, codec), diff_id) in manifest.layers.iter().zip(codecs).zip(&built.diff_ids) {
         let stored = read(archive, layer).unwrap();
-        assert_eq!(Digest::of(&crate::common::decompress(codec, &stored)), *diff_id);
+        assert_eq!(
+            Digest::of(&crate::common::decompress(codec, &stored)),
+            *diff_id
+        );
     }
     archive.verify().unwrap();
     let memory = Memory::new();
@@ -74,8 +82,11 @@ fn foreign(built: &Built, form: &str, codecs: [Codec; 3]) -> Vec<u8> {
         .iter()
         .map(|layer| read(&built.memory, layer).unwrap())
         .collect();
-    let stored: Vec<_> =
-        tars.iter().zip(codecs).map(|(tar, codec)| compress(codec, tar)).collect();
+    let stored: Vec<_> = tars
+        .iter()
+        .zip(codecs)
+        .map(|(tar, codec)| compress(codec, tar))
+        .collect();
     let hex = built.manifest.config.digest.encoded();
     let json = |config: &str, layers: &[&str]| {
         serde_json::json!([{"Config": config, "RepoTags": ["app:v1"], "Layers": layers}])
@@ -103,10 +114,16 @@ fn foreign(built: &Built, form: &str, codecs: [Codec; 3]) -> Vec<u8> {
         }
         // c/image: layers by diff ID at the top, links from the old names.
         "containers" => {
-            let layers = built.diff_ids.iter().map(|id| format!("{}.tar", id.encoded()));
+            let layers = built
+                .diff_ids
+                .iter()
+                .map(|id| format!("{}.tar", id.encoded()));
             let layers: Vec<_> = layers.collect();
             let config = format!("{hex}.json");
-            let manifest = json(&config, &layers.iter().map(String::as_str).collect::<Vec<_>>());
+            let manifest = json(
+                &config,
+                &layers.iter().map(String::as_str).collect::<Vec<_>>(),
+            );
             raw_tar(&[
                 Raw::File(&layers[0], &stored[0]),
                 Raw::Symlink("x/layer.tar", &format!("../{}", layers[0])),
@@ -154,7 +171,11 @@ fn every_writers_form_is_read() {
             let tar = foreign(&built, form, codecs);
             let archive = open(&tar);
             holds(&archive, &built, codecs);
-            assert_eq!(names(&archive), [Some("docker.io/library/app:v1".into())], "{form}");
+            assert_eq!(
+                names(&archive),
+                [Some("docker.io/library/app:v1".into())],
+                "{form}"
+            );
             let manifest = manifest(&archive, 0);
             assert_eq!(manifest.layers[0], manifest.layers[2], "{form}");
             assert_eq!(manifest.config.media_type, MediaType::OCI_CONFIG);
@@ -200,17 +221,27 @@ fn images_without_a_name_and_several_of_them() {
     let images = [named(&built.descriptor, &[]), named(&two, &["b:1"])];
     let (bytes, _) = archive(&built.memory, &images, &WriteOptions::default());
     let archive = open(&bytes);
-    assert_eq!(names(&archive), [Some("docker.io/library/b:1".into()), None]);
-    let digests: Vec<_> =
-        archive.roots().unwrap().into_iter().map(|root| root.descriptor.digest).collect();
+    assert_eq!(
+        names(&archive),
+        [Some("docker.io/library/b:1".into()), None]
+    );
+    let digests: Vec<_> = archive
+        .roots()
+        .unwrap()
+        .into_iter()
+        .map(|root| root.descriptor.digest)
+        .collect();
     assert_eq!(digests, [two.digest, built.descriptor.digest]);
 }
 
 #[test]
 fn an_archive_can_be_read_from_many_threads() {
     let built = small(Family::Oci, Codec::Gzip);
-    let (bytes, _) =
-        archive(&built.memory, &[named(&built.descriptor, &["a"])], &WriteOptions::default());
+    let (bytes, _) = archive(
+        &built.memory,
+        &[named(&built.descriptor, &["a"])],
+        &WriteOptions::default(),
+    );
     let archive = open(&bytes);
     std::thread::scope(|scope| {
         for _ in 0..8 {

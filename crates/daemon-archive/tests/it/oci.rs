@@ -22,7 +22,10 @@ fn rich() -> (Memory, Vec<Root>) {
     let layers = [(Codec::Gzip, tar(&[("etc/motd", 0o644, b"arm\n")]))];
     let (mut arm64, ..) = add_image(&memory, Family::Oci, &layers, "arm64");
     arm64.platform = Some(Platform::linux_arm64());
-    let amd64 = Descriptor { platform: Some(Platform::linux_amd64()), ..built.descriptor.clone() };
+    let amd64 = Descriptor {
+        platform: Some(Platform::linux_amd64()),
+        ..built.descriptor.clone()
+    };
     let index = Document::new(Index::new(vec![amd64, arm64]));
     let index = put(&memory, MediaType::OCI_INDEX, index.raw()).unwrap();
     let note = put(&memory, MediaType::new("text/plain"), b"a note").unwrap();
@@ -85,11 +88,19 @@ fn one_name_for_two_is_refused() {
 #[test]
 fn skopeo_reads_it_and_writes_it() {
     for generation in Generation::ALL {
-        let Some(skopeo) = peers::skopeo(generation) else { continue };
+        let Some(skopeo) = peers::skopeo(generation) else {
+            continue;
+        };
         let built = small(Family::Oci, Codec::Gzip);
         let directory = tempfile::tempdir().unwrap();
-        let (ours, theirs) = (directory.path().join("ours"), directory.path().join("theirs"));
-        let roots = [Root::named("docker.io/library/app:v1", built.descriptor.clone())];
+        let (ours, theirs) = (
+            directory.path().join("ours"),
+            directory.path().join("theirs"),
+        );
+        let roots = [Root::named(
+            "docker.io/library/app:v1",
+            built.descriptor.clone(),
+        )];
         std::fs::write(&ours, written(&built.memory, &roots)).unwrap();
         for name in ["", ":docker.io/library/app:v1"] {
             let from = format!("oci-archive:{}{name}", ours.display());
@@ -98,7 +109,10 @@ fn skopeo_reads_it_and_writes_it() {
             let archive = OciArchive::open(&theirs, &ReadOptions::default()).unwrap();
             let root = archive.roots().unwrap().remove(0);
             assert_eq!(root.name.as_deref(), Some("again"), "{generation}");
-            assert_eq!(root.descriptor.digest, built.descriptor.digest, "{generation}");
+            assert_eq!(
+                root.descriptor.digest, built.descriptor.digest,
+                "{generation}"
+            );
             copy(&archive, &root, &Memory::new(), &CopyOptions::default()).unwrap();
             std::fs::remove_file(&theirs).unwrap();
         }

@@ -35,12 +35,14 @@ fn it_makes_what_the_function_makes() {
         }
         let report = sink.finish().unwrap();
         let images = [named(&built.descriptor, &["app:latest", "app:v2"])];
-        let (expected, expected_report) =
-            archive(&built.memory, &images, &WriteOptions::default());
+        let (expected, expected_report) = archive(&built.memory, &images, &WriteOptions::default());
         assert_eq!(report, expected_report);
         assert!(std::fs::read(&path).unwrap() == expected);
         assert_eq!(listing(directory.path()), ["app.tar"]);
-        DockerArchive::open(&path, &ReadOptions::default()).unwrap().verify().unwrap();
+        DockerArchive::open(&path, &ReadOptions::default())
+            .unwrap()
+            .verify()
+            .unwrap();
     }
 }
 
@@ -77,7 +79,10 @@ fn what_was_there_stays_until_all_is_there() {
 fn the_file_has_ordinary_permissions() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
-    let (ours, theirs) = (directory.path().join("ours"), directory.path().join("theirs"));
+    let (ours, theirs) = (
+        directory.path().join("ours"),
+        directory.path().join("theirs"),
+    );
     std::fs::write(&theirs, "").unwrap();
     ArchiveSink::oci(&ours).unwrap().finish().unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
@@ -91,7 +96,12 @@ fn blobs_are_verified_and_names_checked() {
     let built = small(Family::Oci, Codec::None);
     let mut writer = sink.create(Algorithm::Sha256).unwrap();
     writer.write_all(b"something else").unwrap();
-    assert!(writer.finish(Some(&built.descriptor)).unwrap_err().is_mismatch());
+    assert!(
+        writer
+            .finish(Some(&built.descriptor))
+            .unwrap_err()
+            .is_mismatch()
+    );
     assert!(!sink.has(&built.descriptor).unwrap());
     let root = Root::named("app", built.descriptor.clone());
     assert!(sink.publish(&root).unwrap_err().is_not_found());

@@ -29,10 +29,18 @@ fn failure(memory: &Memory, images: &[Image], options: &WriteOptions) -> String 
 #[test]
 fn documents_come_first_and_every_blob_once() {
     let built = small(Family::Oci, Codec::Gzip);
-    let images = [named(&built.descriptor, &["app", "localhost:5000/team/app:v2"])];
+    let images = [named(
+        &built.descriptor,
+        &["app", "localhost:5000/team/app:v2"],
+    )];
     let (bytes, _) = archive(&built.memory, &images, &WriteOptions::default());
     let path = |digest: &Digest| format!("blobs/sha256/{}", digest.encoded());
-    let layers: Vec<_> = built.manifest.layers.iter().map(|layer| path(&layer.digest)).collect();
+    let layers: Vec<_> = built
+        .manifest
+        .layers
+        .iter()
+        .map(|layer| path(&layer.digest))
+        .collect();
     let names: Vec<_> = entries(&bytes).into_iter().map(|(name, ..)| name).collect();
     let expected = [
         "manifest.json",
@@ -73,19 +81,32 @@ fn documents_come_first_and_every_blob_once() {
             descriptor("localhost:5000/team/app:v2", "v2"),
         ])
     );
-    assert_eq!(json_entry(&bytes, "oci-layout"), json!({"imageLayoutVersion": "1.0.0"}));
-    assert_eq!(entry(&bytes, &path(&built.manifest.config.digest)), built.config);
+    assert_eq!(
+        json_entry(&bytes, "oci-layout"),
+        json!({"imageLayoutVersion": "1.0.0"})
+    );
+    assert_eq!(
+        entry(&bytes, &path(&built.manifest.config.digest)),
+        built.config
+    );
 }
 
 #[test]
 fn headers_are_canonical() {
     let built = small(Family::Oci, Codec::Gzip);
-    let (bytes, _) =
-        archive(&built.memory, &[named(&built.descriptor, &["a"])], &WriteOptions::default());
+    let (bytes, _) = archive(
+        &built.memory,
+        &[named(&built.descriptor, &["a"])],
+        &WriteOptions::default(),
+    );
     for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
         let entry = entry.unwrap();
         let header = entry.header();
-        let mode = if header.entry_type().is_dir() { 0o755 } else { 0o644 };
+        let mode = if header.entry_type().is_dir() {
+            0o755
+        } else {
+            0o644
+        };
         assert!(header.entry_type().is_dir() || header.entry_type().is_file());
         assert_eq!(header.mode().unwrap(), mode);
         assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0));
@@ -115,7 +136,11 @@ fn order_and_repeats_do_not_show() {
     ];
     let options = WriteOptions::default();
     let (expected, report) = archive(&built.memory, &first, &options);
-    let names: Vec<_> = report.images.iter().map(|image| image.names.join(" ")).collect();
+    let names: Vec<_> = report
+        .images
+        .iter()
+        .map(|image| image.names.join(" "))
+        .collect();
     assert_eq!(
         names,
         [
@@ -167,16 +192,23 @@ fn an_index_needs_a_platform() {
             index.digest
         )
     );
-    for (platform, expected, other) in
-        [("linux/amd64", &amd64, "linux/arm64"), ("linux/arm64", &arm64, "linux/amd64")]
-    {
+    for (platform, expected, other) in [
+        ("linux/amd64", &amd64, "linux/arm64"),
+        ("linux/arm64", &arm64, "linux/amd64"),
+    ] {
         options.platform = Some(platform.parse().unwrap());
         let (bytes, report) = archive(&memory, &images, &options);
         let image = &report.images[0];
         assert_eq!(image.manifest.digest, expected.digest);
         let dropped: Vec<_> = image.dropped.iter().map(ToString::to_string).collect();
-        assert_eq!(dropped[0], format!("annotation `team` of `{}`", index.digest));
-        assert!(dropped[1].starts_with("the attached manifest"), "{dropped:?}");
+        assert_eq!(
+            dropped[0],
+            format!("annotation `team` of `{}`", index.digest)
+        );
+        assert!(
+            dropped[1].starts_with("the attached manifest"),
+            "{dropped:?}"
+        );
         assert_eq!(dropped[2..], [format!("the image for {other}")]);
         let read = DockerArchive::from_reader(&bytes[..], &ReadOptions::default()).unwrap();
         let roots = cooperage_blob::Source::roots(&read).unwrap();
@@ -192,10 +224,19 @@ fn an_image_of_another_platform_is_refused() {
     options.platform = Some(Platform::linux_arm64());
     assert_eq!(
         failure(&memory, &[named(&amd64, &["app:v1"])], &options),
-        format!("`{}` has no image for linux/arm64, only for linux/amd64", amd64.digest)
+        format!(
+            "`{}` has no image for linux/arm64, only for linux/amd64",
+            amd64.digest
+        )
     );
     options.platform = Some(Platform::linux_amd64());
-    assert_eq!(archive(&memory, &[named(&amd64, &["app:v1"])], &options).1.images.len(), 1);
+    assert_eq!(
+        archive(&memory, &[named(&amd64, &["app:v1"])], &options)
+            .1
+            .images
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -248,7 +289,11 @@ fn recompressed_layers_take_bounded_room_and_are_checked() {
     manifest.config = config;
     let manifest = Document::new(manifest);
     let manifest = put(&built.memory, MediaType::OCI_MANIFEST, manifest.raw()).unwrap();
-    let error = failure(&built.memory, &[named(&manifest, &[])], &WriteOptions::default());
+    let error = failure(
+        &built.memory,
+        &[named(&manifest, &[])],
+        &WriteOptions::default(),
+    );
     assert!(error.contains("the config says diff ID"), "{error}");
 }
 
@@ -256,27 +301,45 @@ fn recompressed_layers_take_bounded_room_and_are_checked() {
 fn what_manifest_json_cannot_say_is_named() {
     let built = small(Family::Oci, Codec::Zstd);
     let mut manifest = built.manifest.clone();
-    manifest.annotations.insert("about".into(), "manifest".into());
-    manifest.layers[1].annotations.insert("about".into(), "layer".into());
+    manifest
+        .annotations
+        .insert("about".into(), "manifest".into());
+    manifest.layers[1]
+        .annotations
+        .insert("about".into(), "layer".into());
     let changed = manifest.layers[1].digest.clone();
     let manifest = Document::new(manifest);
     let manifest = put(&built.memory, MediaType::OCI_MANIFEST, manifest.raw()).unwrap();
     let images = [named(&manifest, &["app:v1"])];
-    let of_manifest =
-        Detail::Annotation { of: manifest.digest.clone(), key: "about".into() };
-    let of_layer = Detail::DescriptorAnnotation { of: changed, key: "about".into() };
+    let of_manifest = Detail::Annotation {
+        of: manifest.digest.clone(),
+        key: "about".into(),
+    };
+    let of_layer = Detail::DescriptorAnnotation {
+        of: changed,
+        key: "about".into(),
+    };
 
     let mut keep = WriteOptions::default();
     keep.layers = LayerForm::Keep;
     let (_, report) = archive(&built.memory, &images, &keep);
-    assert_eq!(report.images[0].oci_only, [of_manifest.clone(), of_layer.clone()]);
+    assert_eq!(
+        report.images[0].oci_only,
+        [of_manifest.clone(), of_layer.clone()]
+    );
     assert_eq!(report.images[0].dropped, []);
 
     let (bytes, report) = archive(&built.memory, &images, &WriteOptions::default());
     assert_eq!(report.images[0].oci_only, [of_manifest]);
     assert_eq!(report.images[0].dropped, [of_layer]);
-    let path = format!("blobs/sha256/{}", report.images[0].manifest.digest.encoded());
-    assert_eq!(json_entry(&bytes, &path)["annotations"], json!({"about": "manifest"}));
+    let path = format!(
+        "blobs/sha256/{}",
+        report.images[0].manifest.digest.encoded()
+    );
+    assert_eq!(
+        json_entry(&bytes, &path)["annotations"],
+        json!({"about": "manifest"})
+    );
 }
 
 #[test]
@@ -297,8 +360,14 @@ fn refusals_name_the_thing() {
     let layers = [(Codec::None, tar(&[("a", 0o644, b"")]))];
     let (two, ..) = add_image(&built.memory, Family::Oci, &layers, "amd64");
     assert_eq!(
-        fails(&[named(&built.descriptor, &["a:1"]), named(&two, &["docker.io/library/a:1"])]),
-        format!("`docker.io/library/a:1` is to name both `{digest}` and `{}`", two.digest)
+        fails(&[
+            named(&built.descriptor, &["a:1"]),
+            named(&two, &["docker.io/library/a:1"])
+        ]),
+        format!(
+            "`docker.io/library/a:1` is to name both `{digest}` and `{}`",
+            two.digest
+        )
     );
     assert_eq!(
         fails(&[named(&built.manifest.config, &["a:1"])]),
@@ -310,12 +379,20 @@ fn refusals_name_the_thing() {
     let put_manifest = |change: &dyn Fn(&mut cooperage_image_spec::Manifest)| {
         let mut manifest = built.manifest.clone();
         change(&mut manifest);
-        put(&built.memory, MediaType::OCI_MANIFEST, Document::new(manifest).raw()).unwrap()
+        put(
+            &built.memory,
+            MediaType::OCI_MANIFEST,
+            Document::new(manifest).raw(),
+        )
+        .unwrap()
     };
     let fewer = put_manifest(&|manifest| _ = manifest.layers.pop());
     assert_eq!(
         fails(&[named(&fewer, &[])]),
-        format!("manifest `{}` has 2 layers, but its config has 3 diff IDs", fewer.digest)
+        format!(
+            "manifest `{}` has 2 layers, but its config has 3 diff IDs",
+            fewer.digest
+        )
     );
     let strange = put_manifest(&|manifest| manifest.layers[0].media_type = "text/plain".into());
     assert_eq!(
@@ -337,7 +414,12 @@ fn a_blob_that_is_not_what_it_is_named_stops_the_archive() {
     bytes[600] ^= 1;
     built.memory.insert_unverified(layer.digest.clone(), bytes);
     let images = [named(&built.descriptor, &["a"])];
-    let error = write(&built.memory, &images, &mut Vec::new(), &WriteOptions::default());
+    let error = write(
+        &built.memory,
+        &images,
+        &mut Vec::new(),
+        &WriteOptions::default(),
+    );
     match error.unwrap_err() {
         WriteError::Source(error) => assert!(error.is_mismatch(), "{error}"),
         other => panic!("{other}"),
