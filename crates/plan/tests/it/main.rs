@@ -1,0 +1,4 @@
+//! Plans: what is read and refused, and what is built of them.
+
+mod build;
+mod format;
