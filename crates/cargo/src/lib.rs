@@ -1,1 +1,73 @@
 //! Turns a cargo build and its image metadata into a plan, and the plan into an image.
+//!
+//! [`image`] runs `cargo build`, reads `[workspace.metadata.image]` and
+//! `[package.metadata.image]`, and writes the image to an image layout or an archive. No daemon,
+//! no root, no network beyond cargo's own.
+//!
+//! A workspace gets its own `cargo xtask image` from a package with this `main.rs`:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     cooperage_cargo::xtask_main()
+//! }
+//! ```
+//!
+//! # The same image everywhere
+//!
+//! The plan says everything that reaches a digest, and the binary is built so that it does not
+//! name the machine ([`remap`]). What is left is the C library of a dynamic program, which is this
+//! machine's: its image's digest is this distribution's. A static one is everyone's.
+//!
+//! # Examples
+//!
+//! How keys are understood, without building anything:
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use cooperage_cargo::metadata::{Scope, read};
+//! use serde_json::json;
+//!
+//! let manifest = Path::new("app/Cargo.toml");
+//! let settings = read(&json!({"image": {"ports": [8080]}}), manifest, Scope::Package)?;
+//! assert!(settings.ports.contains("8080/tcp"));
+//!
+//! let error = read(&json!({"image": {"port": 8080}}), manifest, Scope::Package).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "`app/Cargo.toml`: `package.metadata.image` has an unknown key `port`; \
+//!      did you mean `ports`?"
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `docs/cargo.md` describes every key and flag.
+
+mod args;
+pub mod assemble;
+pub mod build;
+pub mod cargo_config;
+mod commands;
+pub mod env;
+pub mod files;
+mod host;
+mod image;
+pub mod labels;
+pub mod leaks;
+pub mod metadata;
+mod output;
+pub mod progress;
+pub mod project;
+pub mod remap;
+mod report;
+pub mod settings;
+pub mod surroundings;
+mod table;
+pub mod target;
+mod value;
+
+pub use args::{CargoArgs, Format, ImageArgs, OutputArgs, SettingArgs};
+pub use commands::{cargo_image_main, run, xtask_main};
+pub use image::image;
+pub use report::{ImageSummary, LayerSummary, Summary};
+pub use table::MetadataError;

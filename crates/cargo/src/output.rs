@@ -1,0 +1,158 @@
+//! Writes an image to the media that were asked for.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use cooperage_blob::{CopyOptions, Root, Source, copy};
+use cooperage_daemon_archive::Report;
+use cooperage_image_spec::Descriptor;
+use cooperage_layout::{GcOptions, Layout};
+use cooperage_plan::{Bases, BuildOptions, Plan, build, check_base};
+use cooperage_transport::{DestinationOptions, Location, Medium};
+
+use crate::ImageArgs;
+use crate::report::{Reporter, Summary};
+
+/// Finds bases in layouts and archives.
+struct Media;
+
+impl Bases for Media {
+    fn open(
+        &self,
+        reference: &str,
+    ) -> Result<(Box<dyn Source>, Descriptor), cooperage_blob::Error> {
+        let refuse = |error: &dyn std::error::Error| {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            cooperage_blob::Error::unsupported(format!("{error}{cause}"))
+        };
+        let location: Location = reference.parse().map_err(|error| refuse(&error))?;
+        let opened = location.open().map_err(|error| refuse(&error))?;
+        let root = opened.root().map_err(|error| refuse(&error))?;
+        Ok((opened.into_source(), root.descriptor))
+    }
+}
+
+/// Writes the plan's image into each medium, or into `image` below cargo's target directory.
+///
+/// It is built once if one of them is a layout, from which the others are copied.
+pub(crate) fn write(
+    args: &ImageArgs,
+    plan: &Plan,
+    target_dir: &Path,
+    reporter: &Reporter,
+    summary: &mut Summary,
+) -> Result<()> {
+    let mut options = BuildOptions {
+        bases: &Media,
+        progress: reporter.progress(),
+        ..BuildOptions::default()
+    };
+    if let Some(threads) = args.output.threads {
+        options.threads = threads;
+    }
+    let default = Location::new(Medium::Oci, &target_dir.join("image"));
+    let mut locations =
+        args.output.output.iter().map(|text| text.parse()).collect::<Result<Vec<Location>, _>>()?;
+    if locations.is_empty() {
+        locations.push(default.clone());
+    }
+    check_bases(plan, &options)?;
+    let mut done: Vec<String> = Vec::new();
+    locations.sort_by_key(|location| location.medium() != Medium::Oci);
+    for location in &locations {
+        let first = locations.first().filter(|first| first.medium() == Medium::Oci);
+        let report = match first.filter(|_| !done.is_empty()) {
+            Some(first) => copy_to(first, location, plan, &options, summary)?,
+            None => build_to(location, plan, &options, summary)?,
+        };
+        if let Some(report) = report {
+            tell(&report, location, reporter);
+        }
+        done.push(location.to_string());
+    }
+    summary.outputs = done;
+    if locations[0] == default {
+        collect(&default, reporter);
+    }
+    Ok(())
+}
+
+/// Nothing has been written yet when a base lacks something.
+fn check_bases(plan: &Plan, options: &BuildOptions<'_>) -> Result<()> {
+    for image in &plan.images {
+        let missing = check_base(image, options)?;
+        if let (false, Some(base)) = (missing.is_empty(), &image.base) {
+            let lines: Vec<String> = missing.iter().map(|missing| format!("\n  {missing}")).collect();
+            bail!("the base `{}` lacks what the program needs:{}", base.reference, lines.concat());
+        }
+    }
+    Ok(())
+}
+
+/// A name in the location takes the place of the plan's.
+fn names<'a>(location: &'a Location, plan: &'a Plan) -> Vec<&'a str> {
+    match location.name() {
+        Some(name) => vec![name],
+        None => plan.names.iter().map(String::as_str).collect(),
+    }
+}
+
+fn build_to(
+    location: &Location,
+    plan: &Plan,
+    options: &BuildOptions<'_>,
+    summary: &mut Summary,
+) -> Result<Option<Report>> {
+    let sink = location.create(&DestinationOptions::default())?;
+    let names = names(location, plan).into_iter().map(String::from).collect();
+    let built = build(&Plan { names, ..plan.clone() }, &sink, options)?;
+    summary.record(&built);
+    Ok(sink.finish()?.report)
+}
+
+fn copy_to(
+    from: &Location,
+    location: &Location,
+    plan: &Plan,
+    options: &BuildOptions<'_>,
+    summary: &Summary,
+) -> Result<Option<Report>> {
+    let opened = from.open()?;
+    let roots = opened.roots()?;
+    let is_ours = |root: &&Root| root.descriptor.digest.to_string() == summary.digest;
+    let root = roots.iter().find(is_ours).context("the image just built is not there any more")?;
+    let sink = location.create(&DestinationOptions::default())?;
+    let copying = CopyOptions { jobs: options.threads, progress: options.progress };
+    for name in names(location, plan) {
+        let root = Root { name: Some(name.to_owned()), ..root.clone() };
+        copy(opened.source(), &root, &sink, &copying)
+            .with_context(|| format!("cannot write `{location}`"))?;
+    }
+    Ok(sink.finish()?.report)
+}
+
+/// What an archive could not hold as it was.
+fn tell(report: &Report, location: &Location, reporter: &Reporter) {
+    for image in &report.images {
+        for dropped in &image.dropped {
+            reporter.warn(&format!("`{location}` has no place for {dropped}"));
+        }
+        if !image.recompressed.is_empty() {
+            reporter.warn(&format!(
+                "`{location}`: {} layers were compressed again, as gzip, which every engine loads; \
+                 the manifest there is `{}`",
+                image.recompressed.len(),
+                image.manifest.digest
+            ));
+        }
+    }
+}
+
+/// Removes what earlier builds left in the layout that is this front's own.
+fn collect(location: &Location, reporter: &Reporter) {
+    let collected = Layout::open(location.path()).map(|layout| layout.gc(&GcOptions::default()));
+    // Another build may be writing there just now; the next one will collect.
+    if let Err(error) = collected {
+        reporter.warn(&format!("`{location}` could not be cleared of earlier images: {error}"));
+    }
+}

@@ -1,0 +1,151 @@
+//! Values as people write them, in metadata and in flags alike.
+//!
+//! A parser's error says what was expected; who calls says where, and what was found.
+
+use cooperage_compress::{Codec, Encoding};
+
+/// `8080`, `8080/tcp`, `53/udp`, `6000-6010/tcp`, in full.
+pub(crate) fn port(text: &str) -> Result<String, String> {
+    const EXPECTED: &str = "expected a port such as `8080` or `53/udp`";
+    let (numbers, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+    let number = |text: &str| {
+        let number = text.parse::<u16>().ok().filter(|number| *number > 0);
+        number.filter(|number| number.to_string() == text).ok_or_else(|| EXPECTED.to_owned())
+    };
+    if number(first)? > number(last)? {
+        return Err("expected a range of ports that begins with the lower one".to_owned());
+    }
+    match protocol {
+        "tcp" | "udp" | "sctp" => Ok(format!("{numbers}/{protocol}")),
+        _ => Err("expected `tcp`, `udp` or `sctp` after the port".to_owned()),
+    }
+}
+
+/// `NAME=VALUE`.
+pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected `NAME=VALUE`".to_owned()),
+    }
+}
+
+/// A name of an environment variable.
+pub(crate) fn env_name(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.contains(['=', '\0']) {
+        return Err("expected the name of a variable, which is not empty and has no `=`".to_owned());
+    }
+    Ok(())
+}
+
+/// An absolute path in the image, without `.` and `..`.
+pub(crate) fn image_path(text: &str) -> Result<String, String> {
+    let clean = text.starts_with('/')
+        && !text.contains('\0')
+        && text.split('/').skip(1).all(|part| part != "." && part != "..");
+    if !clean {
+        return Err("expected an absolute path in the image, without `.` and `..`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Mode bits in octal: `755`, `0755`, `0o755`.
+pub(crate) fn mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text.strip_prefix("0o").unwrap_or(text), 8)
+        .ok()
+        .filter(|mode| *mode <= 0o7777)
+        .ok_or_else(|| "expected a mode in octal, such as `0644`".to_owned())
+}
+
+/// `gzip`, `zstd:19`, `none`.
+pub(crate) fn compression(text: &str) -> Result<Encoding, String> {
+    let (codec, level) = match text.split_once(':') {
+        Some((codec, level)) => (codec, Some(level)),
+        None => (text, None),
+    };
+    let codec = codec
+        .parse::<Codec>()
+        .map_err(|_| "expected `gzip`, `zstd` or `none`, perhaps with a level: `gzip:9`".to_owned())?;
+    let encoding = Encoding::of(codec);
+    match level {
+        None => Ok(encoding),
+        Some(level) => {
+            let level = level.parse().map_err(|_| "expected a level, such as `gzip:9`".to_owned())?;
+            encoding.with_level(level).map_err(|error| error.to_string())
+        }
+    }
+}
+
+/// `500ms`, `30s`, `5m`, `1h30m`, in nanoseconds.
+pub(crate) fn duration(text: &str) -> Result<i64, String> {
+    const EXPECTED: &str = "expected a duration such as `500ms`, `30s` or `1m30s`";
+    let mut rest = text;
+    let mut total: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?;
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(letters);
+        let unit: i64 = match unit {
+            "ns" => 1,
+            "us" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return Err(EXPECTED.to_owned()),
+        };
+        let number: i64 = number.parse().map_err(|_| EXPECTED)?;
+        total = number.checked_mul(unit).and_then(|part| total.checked_add(part)).ok_or(EXPECTED)?;
+        rest = tail;
+    }
+    if text.is_empty() { Err(EXPECTED.to_owned()) } else { Ok(total) }
+}
+
+/// A name of a user or group, as `/etc/passwd` can hold it.
+pub(crate) fn account_name(text: &str) -> Result<String, String> {
+    let mut bytes = text.bytes();
+    let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
+    let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+    if first && rest && text.len() <= 32 {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a name of lower-case letters, digits, `_` and `-`, at most 32".to_owned())
+    }
+}
+
+/// RFC 3339 as images carry it: `2026-01-31T12:00:00Z`.
+pub(crate) fn timestamp(text: &str) -> Result<String, String> {
+    let shape = text.len() >= 20
+        && text.bytes().zip("0000-00-00T00:00:00".bytes()).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == shape,
+        })
+        && (text.ends_with('Z') || text[19..].contains(['+', '-']));
+    if shape && text.is_ascii() {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a time such as `2026-01-31T12:00:00Z`".to_owned())
+    }
+}
+
+/// Seconds since the epoch in RFC 3339, UTC. `None` outside the years 0 to 9999.
+pub(crate) fn epoch_to_rfc3339(seconds: i64) -> Option<String> {
+    let days = seconds.div_euclid(86_400);
+    let time = seconds.rem_euclid(86_400);
+    // Days from the civil calendar, after Howard Hinnant's `civil_from_days`.
+    let shifted = days.checked_add(719_468)?;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (0..=9999).contains(&year).then(|| {
+        let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    })
+}
