@@ -273,7 +273,12 @@ fn build_one(
 }
 
 /// Opens a base and reads its documents, for the platform asked for.
-pub(crate) fn open_base(
+///
+/// # Errors
+///
+/// [`BuildError::Base`], [`BuildError::OnBase`], and [`BuildError::Pin`] for another base than the
+/// plan pins.
+pub fn open_base(
     plan: &BasePlan,
     platform: Option<&Platform>,
     options: &BuildOptions<'_>,

@@ -1,5 +1,10 @@
 //! The lines that say what a layer holds.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "readers of members are all of one shape: some keep the value, some do not"
+)]
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,5 +1,10 @@
 //! Members of a JSON object, taken one by one, with errors that say where and what.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "readers of members are all of one shape: some keep the value, some do not"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cooperage_image_spec::Json;

@@ -108,8 +108,11 @@ fn map_edit(fields: &mut Fields, key: &'static str) -> Result<MapEdit, PlanError
     Ok(edit.unwrap_or_default())
 }
 
+/// Whether `*` clears, and the members beside it.
+type Cleared = (bool, BTreeMap<String, Json>);
+
 /// `None` for `null`; else whether `*` clears, and the other members.
-fn cleared(at: At<'_>, json: Json) -> Result<Option<(bool, BTreeMap<String, Json>)>, PlanError> {
+fn cleared(at: At<'_>, json: Json) -> Result<Option<Cleared>, PlanError> {
     if json == Json::Null {
         return Ok(None);
     }
@@ -154,13 +157,15 @@ fn set_edit(fields: &mut Fields, key: &'static str) -> Result<SetEdit, PlanError
 
 fn parse_healthcheck(at: At<'_>, json: Json) -> Result<Healthcheck, PlanError> {
     let mut fields = Fields::new(at.line, at.place, json)?;
-    let mut check = Healthcheck::default();
-    check.test = fields.strings("test")?.unwrap_or_default();
-    check.interval = fields.read("interval", |at, json| at.number(json))?;
-    check.timeout = fields.read("timeout", |at, json| at.number(json))?;
-    check.start_period = fields.read("start_period", |at, json| at.number(json))?;
-    check.start_interval = fields.read("start_interval", |at, json| at.number(json))?;
-    check.retries = fields.read("retries", |at, json| at.number(json))?;
+    let check = Healthcheck {
+        test: fields.strings("test")?.unwrap_or_default(),
+        interval: fields.read("interval", |at, json| at.number(json))?,
+        timeout: fields.read("timeout", |at, json| at.number(json))?,
+        start_period: fields.read("start_period", |at, json| at.number(json))?,
+        start_interval: fields.read("start_interval", |at, json| at.number(json))?,
+        retries: fields.read("retries", |at, json| at.number(json))?,
+        ..Healthcheck::default()
+    };
     fields.end()?;
     Ok(check)
 }

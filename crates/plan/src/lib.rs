@@ -31,6 +31,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the methods of `At` are bound to one lifetime, a closure is not"
+)]
+
 mod build;
 mod check;
 mod entry;
@@ -45,7 +50,7 @@ mod tree;
 
 pub use build::{
     Bases, BuildError, BuildOptions, Built, BuiltImage, Modes, NoBases, build, build_image,
-    build_layer,
+    build_layer, open_base,
 };
 pub use check::{CheckError, check_base};
 pub use error::PlanError;

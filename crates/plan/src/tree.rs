@@ -220,7 +220,7 @@ impl Adder<'_> {
         );
         let mode = mode.or(given.mode);
         if needed && mode.is_none() && self.modes == Modes::Required {
-            let (entry, origin) = (path.display().to_string(), self.origin.clone());
+            let (entry, origin) = (path.display(), self.origin.clone());
             return Err(TreePlanError::NoMode { entry, origin });
         }
         let name = |name: &Option<String>| name.clone().unwrap_or_default().into_bytes();
@@ -238,7 +238,7 @@ impl Adder<'_> {
     /// A regular file, through links: build systems show their inputs as links.
     fn content(&self, path: &TreePath, file: &Path) -> Result<Content, TreePlanError> {
         let file = self.root.join(file);
-        let entry = || path.display().to_string();
+        let entry = || path.display();
         let metadata = fs::metadata(&file).map_err(|source| TreePlanError::File {
             file: file.clone(),
             entry: entry(),
@@ -267,7 +267,7 @@ impl Adder<'_> {
         dir_mode: Option<u32>,
     ) -> Result<(), TreePlanError> {
         let top = self.root.join(dir);
-        let at = path.map_or_else(|| ".".into(), |path| path.display().to_string());
+        let at = path.map_or_else(|| ".".into(), TreePath::display);
         let failed = |file: &Path, source: io::Error| TreePlanError::File {
             file: file.to_owned(),
             entry: at.clone(),
@@ -333,7 +333,7 @@ impl Adder<'_> {
         };
         let failed = |source| TreePlanError::File {
             file: file.to_owned(),
-            entry: path.display().to_string(),
+            entry: path.display(),
             origin: self.origin.clone(),
             source,
         };
@@ -357,7 +357,7 @@ impl Adder<'_> {
             if fs::metadata(file).map_err(failed)?.is_dir() {
                 return Err(TreePlanError::Type {
                     file: file.to_owned(),
-                    entry: path.display().to_string(),
+                    entry: path.display(),
                     origin: self.origin.clone(),
                     expected: "a link that stays inside its tree, or one to a file",
                     found: "a link to a directory elsewhere",

@@ -234,7 +234,9 @@ const EVERYTHING: &str = r#"{"plan":"index","version":1,"names":["a:1","b"],"ann
 fn without_lines(mut plan: Plan) -> Plan {
     for layer in plan.images.iter_mut().flat_map(|image| &mut image.layers) {
         if let LayerContent::Entries { entries, .. } = &mut layer.content {
-            entries.iter_mut().for_each(|entry| entry.line = 0);
+            for entry in entries {
+                entry.line = 0;
+            }
         }
     }
     plan
