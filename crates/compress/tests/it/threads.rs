@@ -19,7 +19,7 @@ fn watched(test: impl FnOnce()) {
     let (done, wait) = mpsc::channel::<()>();
     let name = thread::current().name().unwrap_or("?").to_owned();
     let watchdog = thread::spawn(move || {
-        if wait.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if wait.recv_timeout(Duration::from_secs(300)) == Err(mpsc::RecvTimeoutError::Timeout) {
             // Not `eprintln!`: the test harness would keep it to itself.
             drop(writeln!(io::stderr(), "{name} hangs"));
             std::process::abort();
