@@ -1,0 +1,15 @@
+//! Layers packed, taken over and read again; documents formed.
+
+mod documents;
+mod layers;
+
+/// An error with all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(source) = at {
+        text = format!("{text}: {source}");
+        at = source.source();
+    }
+    text
+}
