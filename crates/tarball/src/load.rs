@@ -118,16 +118,16 @@ fn add(
 /// Unpackers would follow a link, or fail.
 fn check_ancestors(names: &Names, path: &TreePath, origin: &Origin) -> Result<(), TreeError> {
     for ancestor in path.ancestors() {
-        if let Some(present) = names.get(ancestor) {
-            if present.kind != Kind::Directory {
-                return Err(TreeError::NotADirectory {
-                    path: path.display(),
-                    parent: TreePath::from_ancestor(ancestor).display(),
-                    kind: present.kind.name(),
-                    parent_origin: present.origin.clone(),
-                    origin: origin.clone(),
-                });
-            }
+        if let Some(present) = names.get(ancestor)
+            && present.kind != Kind::Directory
+        {
+            return Err(TreeError::NotADirectory {
+                path: path.display(),
+                parent: TreePath::from_ancestor(ancestor).display(),
+                kind: present.kind.name(),
+                parent_origin: present.origin.clone(),
+                origin: origin.clone(),
+            });
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ pub(crate) type Inode = usize;
 /// as they are.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    names: BTreeMap<TreePath, Inode>,
+    paths: BTreeMap<TreePath, Inode>,
     inodes: Vec<Arc<Entry>>,
     pub(crate) opaque: BTreeSet<TreePath>,
     pub(crate) whiteouts: BTreeMap<TreePath, Arc<Entry>>,
@@ -27,7 +27,7 @@ impl Names {
     }
 
     pub(crate) fn inode(&self, path: &[u8]) -> Option<Inode> {
-        self.names.get(path).copied()
+        self.paths.get(path).copied()
     }
 
     pub(crate) fn entry(&self, inode: Inode) -> &Arc<Entry> {
@@ -44,7 +44,7 @@ impl Names {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&TreePath, Inode)> {
-        self.names.iter().map(|(path, inode)| (path, *inode))
+        self.paths.iter().map(|(path, inode)| (path, *inode))
     }
 
     /// Puts a file at a name; what was below goes, unless a directory takes a directory's place.
@@ -52,12 +52,12 @@ impl Names {
         if self.inodes[inode].kind != Kind::Directory {
             self.remove(&path);
         }
-        self.names.insert(path, inode);
+        self.paths.insert(path, inode);
     }
 
     /// Takes out a name, and all below it.
     pub(crate) fn remove(&mut self, path: &TreePath) {
-        self.names.remove(path);
+        self.paths.remove(path);
         self.opaque.remove(path);
         self.remove_below(path);
     }
@@ -65,9 +65,9 @@ impl Names {
     /// Takes out all below a name.
     pub(crate) fn remove_below(&mut self, path: &TreePath) {
         for doomed in below(path, |start| {
-            Box::new(self.names.range::<[u8], _>(start).map(|at| at.0))
+            Box::new(self.paths.range::<[u8], _>(start).map(|at| at.0))
         }) {
-            self.names.remove(&doomed);
+            self.paths.remove(&doomed);
         }
         for doomed in below(path, |start| Box::new(self.opaque.range::<[u8], _>(start))) {
             self.opaque.remove(&doomed);

@@ -1,5 +1,7 @@
 //! From the bytes of a tar to its entries.
 
+mod entry;
+
 mod error;
 
 mod field;
@@ -8,22 +10,25 @@ mod header;
 
 mod names;
 
+mod pending;
+
 mod records;
 
 mod stream;
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 
+pub use entry::{TarEntry, TarKind, Trailing};
 pub use error::TarError;
 use header::RawHeader;
 use names::Place;
+use pending::{Pending, one_of, until_nul};
 use records::Records;
 use stream::Stream;
 
+use crate::Attributes;
 use crate::path::lossy;
 use crate::write::header::{BLOCK, MAX_PAX};
-use crate::{Attributes, TreePath};
 
 /// How a tar is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -388,121 +393,4 @@ impl<R: Read> Read for TarReader<R> {
         self.body -= count as u64;
         Ok(count)
     }
-}
-
-/// What headers before an entry say of it.
-#[derive(Default)]
-struct Pending {
-    /// Where the first of them begins.
-    start: Option<u64>,
-    records: Option<Records>,
-    name: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-}
-
-impl Pending {
-    fn put<T>(
-        &mut self,
-        offset: u64,
-        slot: impl Fn(&mut Self) -> &mut Option<T>,
-        value: T,
-    ) -> Result<(), TarError> {
-        self.start.get_or_insert(offset);
-        match slot(self).replace(value) {
-            None => Ok(()),
-            Some(_) => Err(TarError::SaidTwice { offset }),
-        }
-    }
-}
-
-/// What GNU and PAX say of the same thing: readers differ in whom they believe.
-fn one_of(
-    gnu: Option<Vec<u8>>,
-    pax: Option<Vec<u8>>,
-    offset: u64,
-) -> Result<Option<Vec<u8>>, TarError> {
-    match (gnu, pax) {
-        (Some(gnu), Some(pax)) if gnu != pax => Err(TarError::SaidTwice { offset }),
-        (gnu, pax) => Ok(gnu.or(pax)),
-    }
-}
-
-fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
-    let len = bytes
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(bytes.len());
-    bytes.truncate(len);
-    bytes
-}
-
-/// An entry of a tar.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct TarEntry {
-    /// Its path; for a whiteout what it removes, for an opaque mark the directory.
-    pub path: TreePath,
-    /// Its name as the tar has it.
-    pub name: Vec<u8>,
-    /// Mode, owner, time and extended attributes.
-    pub attributes: Attributes,
-    /// What it is.
-    pub kind: TarKind,
-    /// The length of its body in bytes; 0 for all but files.
-    pub len: u64,
-    /// Where the first header about it begins, in bytes from the start of the tar.
-    pub offset: u64,
-    /// Where its body begins, or would.
-    pub data_offset: u64,
-    /// PAX records about it that mean nothing here, by key.
-    pub other: BTreeMap<Vec<u8>, Vec<u8>>,
-}
-
-/// What an entry of a tar is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum TarKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink {
-        /// Where it points, as it stands in the link.
-        target: Vec<u8>,
-    },
-    /// Another name of an entry before it, or of one in a lower layer.
-    HardLink {
-        /// That entry.
-        to: TreePath,
-    },
-    /// A named pipe.
-    Fifo,
-    /// A character device.
-    CharDevice {
-        /// Its major number.
-        major: u32,
-        /// Its minor number.
-        minor: u32,
-    },
-    /// A block device.
-    BlockDevice {
-        /// Its major number.
-        major: u32,
-        /// Its minor number.
-        minor: u32,
-    },
-    /// The removal of what lower layers have at the path.
-    Whiteout,
-    /// The mark of an opaque directory.
-    Opaque,
-}
-
-/// What was found behind the end of a tar, which no reader heeds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Trailing {
-    /// How many bytes of zeros, the two blocks that end the tar not counted.
-    pub zeros: u64,
-    /// How many bytes there are from the first block on that is not all zeros.
-    pub other: u64,
 }

@@ -1,18 +1,19 @@
 //! A tree of what a directory holds.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+pub use error::ScanError;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::host::{self, Special};
-use crate::{
-    Attributes, Content, Entry, Kind, Mtime, Origin, PathError, Tree, TreeError, TreePath,
-};
+use crate::{Attributes, Content, Entry, Kind, Mtime, Origin, Tree, TreePath};
 
 /// How a directory is scanned.
 ///
@@ -179,13 +180,13 @@ impl Scan<'_> {
         let at = entry.path();
         let path = tree_path(at, relative)?;
         let metadata = metadata(entry)?;
-        if self.options.hard_links == HardLinks::Keep {
-            if let Some(id) = host::linked_file(&metadata) {
-                if let Some(first) = self.seen.get(&id).cloned() {
-                    return self.insert(at, path, Entry::hard_link(first));
-                }
-                self.seen.insert(id, path.clone());
+        if self.options.hard_links == HardLinks::Keep
+            && let Some(id) = host::linked_file(&metadata)
+        {
+            if let Some(first) = self.seen.get(&id).cloned() {
+                return self.insert(at, path, Entry::hard_link(first));
             }
+            self.seen.insert(id, path.clone());
         }
         let file_type = metadata.file_type();
         let kind = if file_type.is_file() {
@@ -337,66 +338,4 @@ fn read_error(path: &Path, source: io::Error) -> ScanError {
         path: path.to_owned(),
         source,
     }
-}
-
-/// Why a directory cannot be scanned.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScanError {
-    /// A glob is malformed.
-    #[error("a glob is malformed")]
-    Glob {
-        /// Which, and what is wrong with it.
-        source: globset::Error,
-    },
-    /// Something cannot be read, for example because a symbolic link that is followed leads nowhere.
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        /// Where.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// Symbolic links that are followed lead in a circle.
-    #[error("`{}` leads back to `{}`, which it lies in", path.display(), ancestor.display())]
-    Loop {
-        /// The link.
-        path: PathBuf,
-        /// The directory above it that it leads to.
-        ancestor: PathBuf,
-    },
-    /// What was to be scanned is no directory.
-    #[error("`{}` is not a directory", path.display())]
-    NotADirectory {
-        /// What it is.
-        path: PathBuf,
-    },
-    /// A socket, or something else that a tar cannot hold.
-    #[error("`{}` is a socket or something else that a layer cannot hold; exclude it", path.display())]
-    Unsupported {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A name, or the target of a symbolic link, is not Unicode on a host where it must be.
-    #[error("the name or target of `{}` is not Unicode", path.display())]
-    Name {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A path is no path in a tree, most likely too long.
-    #[error("`{}` cannot be in a tree", path.display())]
-    Path {
-        /// Where.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: PathError,
-    },
-    /// Something cannot be put into the tree.
-    #[error("`{}` cannot be put into the tree", path.display())]
-    Tree {
-        /// Where.
-        path: PathBuf,
-        /// What is wrong.
-        source: TreeError,
-    },
 }

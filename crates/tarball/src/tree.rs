@@ -1,11 +1,17 @@
 //! Trees.
 
+mod check;
+
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::{Attributes, Entry, Kind, Origin, TreePath};
+use check::{check_entry, check_name, check_same};
+pub use error::{Difference, EntryFault, TreeError};
+
+use crate::{Attributes, Entry, Kind, TreePath};
 
 /// What a layer will hold, before it is packed: entries by path, and opaque directories.
 ///
@@ -75,10 +81,10 @@ impl Tree {
         check_name(&path)?;
         let marker = Entry::directory(Attributes::directory()).with_origin("an opaque marker");
         self.check_ancestors(&path, &marker)?;
-        if let Some(present) = self.entries.get(&path) {
-            if present.kind != Kind::Directory {
-                return Err(below(&path, &path, present, &marker));
-            }
+        if let Some(present) = self.entries.get(&path)
+            && present.kind != Kind::Directory
+        {
+            return Err(below(&path, &path, present, &marker));
         }
         self.opaque.insert(path);
         Ok(())
@@ -217,11 +223,11 @@ impl Tree {
 
     fn check_ancestors(&self, path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
         for ancestor in path.ancestors() {
-            if let Some(present) = self.entries.get(ancestor) {
-                if present.kind != Kind::Directory {
-                    let ancestor = TreePath::from_ancestor(ancestor);
-                    return Err(below(path, &ancestor, present, entry));
-                }
+            if let Some(present) = self.entries.get(ancestor)
+                && present.kind != Kind::Directory
+            {
+                let ancestor = TreePath::from_ancestor(ancestor);
+                return Err(below(path, &ancestor, present, entry));
             }
         }
         Ok(())
@@ -245,224 +251,4 @@ fn below(path: &TreePath, parent: &TreePath, above: &Entry, below: &Entry) -> Tr
         parent_origin: above.origin.clone(),
         origin: below.origin.clone(),
     }
-}
-
-fn check_same(path: &TreePath, first: &Entry, second: &Entry) -> Result<(), TreeError> {
-    let differs = match (&first.kind, &second.kind) {
-        _ if first == second => return Ok(()),
-        (Kind::Whiteout, Kind::Whiteout) => return Ok(()),
-        (
-            Kind::File { content, fold },
-            Kind::File {
-                content: other,
-                fold: other_fold,
-            },
-        ) => {
-            let same = content
-                .same_bytes(other)
-                .map_err(|source| TreeError::Compare {
-                    path: path.display(),
-                    first: first.origin.clone(),
-                    second: second.origin.clone(),
-                    source,
-                })?;
-            match () {
-                () if !same => Difference::Content,
-                () if first.attributes != second.attributes => Difference::Attributes,
-                () if fold != other_fold => Difference::Folding,
-                () => return Ok(()),
-            }
-        }
-        (one, other) if one == other => Difference::Attributes,
-        (Kind::Symlink { .. }, Kind::Symlink { .. })
-        | (Kind::HardLink { .. }, Kind::HardLink { .. }) => Difference::Target,
-        _ => Difference::Kind,
-    };
-    let (path, first, second) = (path.display(), first.origin.clone(), second.origin.clone());
-    Err(TreeError::Conflict {
-        path,
-        difference: differs,
-        first,
-        second,
-    })
-}
-
-fn check_name(path: &TreePath) -> Result<(), TreeError> {
-    if path.is_reserved() {
-        return Err(TreeError::Reserved {
-            path: path.display(),
-        });
-    }
-    Ok(())
-}
-
-/// The longest file, in bytes; no file system holds one.
-const MAX_LEN: u64 = 1 << 62;
-
-fn check_entry(path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
-    check_name(path)?;
-    let fail = |fault| {
-        Err(TreeError::Invalid {
-            path: path.display(),
-            fault,
-        })
-    };
-    let attributes = &entry.attributes;
-    if path.is_root() && entry.kind != Kind::Directory {
-        return fail(EntryFault::Root);
-    }
-    match &entry.kind {
-        Kind::File { content, .. } if content.len() > MAX_LEN => return fail(EntryFault::Size),
-        Kind::Symlink { target } if target.is_empty() || target.contains(&0) => {
-            return fail(EntryFault::Target);
-        }
-        Kind::HardLink { to } if to.is_root() || to == path => return fail(EntryFault::Link),
-        Kind::HardLink { to } => check_name(to)?,
-        Kind::CharDevice { major, minor } | Kind::BlockDevice { major, minor }
-            if (*major).max(*minor) > Kind::DEVICE_MAX =>
-        {
-            return fail(EntryFault::Device);
-        }
-        _ => {}
-    }
-    if attributes.mode > Attributes::MODE_MAX {
-        return fail(EntryFault::Mode {
-            mode: attributes.mode,
-        });
-    }
-    if attributes.mtime.nanoseconds >= 1_000_000_000 {
-        return fail(EntryFault::Mtime);
-    }
-    if attributes.user.contains(&0) || attributes.group.contains(&0) {
-        return fail(EntryFault::Owner);
-    }
-    let bad_name = |name: &&Vec<u8>| name.is_empty() || name.contains(&0) || name.contains(&b'=');
-    if let Some(name) = attributes.xattrs.keys().find(bad_name) {
-        return fail(EntryFault::Xattr {
-            name: crate::path::lossy(name).into(),
-        });
-    }
-    Ok(())
-}
-
-/// Why something cannot be put into a tree.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TreeError {
-    /// A path was given twice.
-    #[error("`{path}` is given twice and differs in {difference}: by {first} and by {second}")]
-    Conflict {
-        /// The path.
-        path: String,
-        /// In what the two differ.
-        difference: Difference,
-        /// Where the entry came from that is in the tree.
-        first: Origin,
-        /// Where the one came from that was refused.
-        second: Origin,
-    },
-    /// A path was given twice, and whether both are the same cannot be told.
-    #[error("`{path}` is given twice, by {first} and by {second}, and cannot be compared")]
-    Compare {
-        /// The path.
-        path: String,
-        /// Where the entry came from that is in the tree.
-        first: Origin,
-        /// Where the one came from that was refused.
-        second: Origin,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// Something stands below, or is marked as, what is not a directory.
-    #[error(
-        "`{path}` (from {origin}) needs `{parent}` to be a directory, but it is a {kind} (from {parent_origin})"
-    )]
-    NotADirectory {
-        /// The path below.
-        path: String,
-        /// The path above.
-        parent: String,
-        /// What stands there.
-        kind: &'static str,
-        /// Where that came from.
-        parent_origin: Origin,
-        /// Where the one below came from.
-        origin: Origin,
-    },
-    /// A name begins with `.wh.`, which layers keep for themselves.
-    #[error(
-        "`{path}` has a name that begins with `.wh.`, which would remove a file when the layer is unpacked; rename it"
-    )]
-    Reserved {
-        /// The path.
-        path: String,
-    },
-    /// The entry could not be written to a tar, or not be read again.
-    #[error("`{path}` {fault}")]
-    Invalid {
-        /// The path.
-        path: String,
-        /// What is wrong.
-        fault: EntryFault,
-    },
-}
-
-/// In what two entries of one path differ.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Difference {
-    /// One is a file, say, and the other a directory.
-    #[error("kind")]
-    Kind,
-    /// The bytes of a file, or the numbers of a device.
-    #[error("content")]
-    Content,
-    /// Where a link points.
-    #[error("target")]
-    Target,
-    /// Mode, owner, time or extended attributes.
-    #[error("attributes")]
-    Attributes,
-    /// Whether it may be folded.
-    #[error("whether it may be folded")]
-    Folding,
-}
-
-/// What is wrong with an entry.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EntryFault {
-    /// The root is no directory.
-    #[error("is the tree's root, which can only be a directory")]
-    Root,
-    /// A file is longer than 2⁶² bytes.
-    #[error("is a file of more than 2^62 bytes")]
-    Size,
-    /// The target of a symbolic link is empty or has a NUL byte.
-    #[error("is a symbolic link whose target is empty or has a NUL byte")]
-    Target,
-    /// A hard link leads to itself or to the root.
-    #[error("is a hard link to itself or to the root")]
-    Link,
-    /// A device number is over [`Kind::DEVICE_MAX`].
-    #[error("is a device with a number over {}", Kind::DEVICE_MAX)]
-    Device,
-    /// The mode has other bits than permissions, setuid, setgid and sticky.
-    #[error("has mode {mode:#o}, at most 0o7777 is possible")]
-    Mode {
-        /// The mode.
-        mode: u32,
-    },
-    /// There are a thousand million nanoseconds or more.
-    #[error("has a modification time with a thousand million nanoseconds or more")]
-    Mtime,
-    /// The owner's or the group's name has a NUL byte.
-    #[error("has a NUL byte in its owner's or group's name")]
-    Owner,
-    /// The name of an extended attribute is empty or has a NUL byte or `=`.
-    #[error("has the extended attribute `{name}`: no name may be empty or have a NUL byte or `=`")]
-    Xattr {
-        /// The name.
-        name: Box<str>,
-    },
 }

@@ -4,5 +4,9 @@ mod common;
 
 mod blocks;
 mod folding;
+mod golden;
+mod layers;
 mod order;
+mod read;
+mod scan;
 mod write;

@@ -193,7 +193,7 @@ fn the_name_field_holds_the_first_hundred_bytes() {
     let name = "n".repeat(101);
     let tar = tar_of(&tree([(name.as_str(), file(""))]));
     assert_eq!(tar.len(), 3 * 512 + 1024);
-    assert_eq!(&tar[1024..1124], name[..100].as_bytes());
+    assert_eq!(&tar[1024..1124], &name.as_bytes()[..100]);
     assert_eq!(&tar[512..521], b"111 path=");
 }
 

@@ -1,0 +1,854 @@
+//! Tars of the field, good and bad, and other programs as a second opinion.
+
+use std::io::Read as _;
+
+use cooperage_tarball::{
+    Attributes, Content, Entry, Kind, Mtime, ReadOptions, TarEntry, TarError, TarKind, TarReader,
+    Tree, TreePath,
+};
+use cooperage_testkit::ragged::RaggedReader;
+use proptest::prelude::*;
+
+use crate::common::{ask, file, path, tar_of, tree};
+use crate::write::everything;
+
+fn read_with(tar: &[u8], options: ReadOptions) -> Result<Vec<(TarEntry, Vec<u8>)>, TarError> {
+    let mut reader = TarReader::new(RaggedReader::new(tar, 7), options);
+    let mut entries = Vec::new();
+    while let Some(entry) = reader.next_entry()? {
+        let mut body = Vec::new();
+        if let Err(error) = reader.read_to_end(&mut body) {
+            return Err(*error.into_inner().unwrap().downcast::<TarError>().unwrap());
+        }
+        entries.push((entry, body));
+    }
+    assert!(reader.next_entry().unwrap().is_none());
+    Ok(entries)
+}
+
+fn read(tar: &[u8]) -> Result<Vec<(TarEntry, Vec<u8>)>, TarError> {
+    read_with(tar, ReadOptions::default())
+}
+
+/// A header that is right but for what `change` does, and its body.
+fn raw(change: impl Fn(&mut [u8; 512]), body: &[u8]) -> Vec<u8> {
+    let mut header = [0; 512];
+    header[..4].copy_from_slice(b"name");
+    header[100..108].copy_from_slice(b"0000644\0");
+    header[108..116].copy_from_slice(b"0000000\0");
+    header[116..124].copy_from_slice(b"0000000\0");
+    header[124..136].copy_from_slice(format!("{:011o}\0", body.len()).as_bytes());
+    header[136..148].copy_from_slice(b"00000000000\0");
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    change(&mut header);
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut bytes = header.to_vec();
+    bytes.extend_from_slice(body);
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+fn special(typeflag: u8, body: &[u8]) -> Vec<u8> {
+    raw(|header| header[156] = typeflag, body)
+}
+
+fn record(key: &str, value: &str) -> String {
+    let rest = key.len() + value.len() + 3;
+    let len = (1..10_000)
+        .find(|len: &usize| len.to_string().len() + rest == *len)
+        .unwrap();
+    format!("{len} {key}={value}\n")
+}
+
+/// `text` at the start of a field.
+fn set(header: &mut [u8; 512], at: usize, text: &[u8]) {
+    header[at..at + text.len()].copy_from_slice(text);
+}
+
+fn ended(parts: &[Vec<u8>]) -> Vec<u8> {
+    [parts.concat(), vec![0; 1024]].concat()
+}
+
+#[track_caller]
+fn one(parts: &[Vec<u8>]) -> (TarEntry, Vec<u8>) {
+    let mut entries = read(&ended(parts)).unwrap();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    entries.remove(0)
+}
+
+#[track_caller]
+fn refused(parts: &[Vec<u8>], expect: &str) {
+    let error = read(&ended(parts)).unwrap_err();
+    let text = match std::error::Error::source(&error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    assert!(text.contains(expect), "{text}");
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("layer.tar");
+    let tree = everything();
+    let tar = tar_of(&tree);
+    std::fs::write(&place, &tar).unwrap();
+    let again = Tree::from_tar(&place, &ReadOptions::default()).unwrap();
+    assert_eq!(tar_of(&again), tar);
+    assert_eq!(
+        again.get(&path("rich")).unwrap().attributes,
+        tree.get(&path("rich")).unwrap().attributes
+    );
+}
+
+#[test]
+fn names_lose_their_dots_and_slashes() {
+    for (name, expect) in [
+        ("./a", "a"),
+        ("/a", "a"),
+        ("//a//b", "a/b"),
+        ("././a/./b", "a/b"),
+        (".hidden", ".hidden"),
+        ("a/..b", "a/..b"),
+    ] {
+        let (entry, _) = one(&[raw(
+            |header| set(header, 0, &[name.as_bytes(), b"\0\0\0\0"].concat()),
+            b"",
+        )]);
+        assert_eq!(entry.path, path(expect), "{name}");
+        assert_eq!(entry.name, name.as_bytes());
+    }
+    for name in ["..", "../a", "a/..", "a/../b", "/.."] {
+        refused(
+            &[raw(
+                |header| set(header, 0, &[name.as_bytes(), b"\0\0\0"].concat()),
+                b"",
+            )],
+            "`..`",
+        );
+    }
+    let root = |typeflag: u8| {
+        move |header: &mut [u8; 512]| {
+            set(header, 0, b"./\0\0");
+            header[156] = typeflag;
+        }
+    };
+    assert!(one(&[raw(root(b'5'), b"")]).0.path.is_root());
+    refused(&[raw(root(b'2'), b"")], "a symbolic link to nothing");
+    refused(&[raw(root(b'6'), b"")], "the tree's root, but no directory");
+    refused(
+        &[raw(|header| set(header, 0, b"\0\0\0\0"), b"")],
+        "it is empty",
+    );
+}
+
+#[test]
+fn every_way_to_say_a_name() {
+    // ustar's prefix.
+    let (entry, _) = one(&[raw(|header| set(header, 345, b"usr/lib"), b"")]);
+    assert_eq!(entry.path, path("usr/lib/name"));
+    // GNU's times stand where the prefix is.
+    let (entry, _) = one(&[raw(
+        |header| {
+            set(header, 257, b"ustar  \0");
+            set(header, 345, b"12345670123");
+        },
+        b"",
+    )]);
+    assert_eq!(entry.path, path("name"));
+    // v7 has neither prefix nor owner.
+    let (entry, _) = one(&[raw(
+        |header| {
+            header[257..].fill(b'x');
+            header[156] = 0;
+        },
+        b"",
+    )]);
+    assert_eq!((entry.path, entry.attributes.user), (path("name"), vec![]));
+    // star's prefix is shorter.
+    let (entry, _) = one(&[raw(
+        |header| {
+            header[345..476].fill(b'p');
+            header[476..500].fill(b'7');
+            set(header, 508, b"tar\0");
+        },
+        b"",
+    )]);
+    assert_eq!(entry.path, path(&format!("{}/name", "p".repeat(131))));
+    // GNU long names, and PAX ones.
+    let long = "x/".repeat(300) + "end";
+    let gnu = special(b'L', format!("{long}\0").as_bytes());
+    let pax = special(b'x', record("path", &long).as_bytes());
+    for before in [
+        vec![gnu.clone()],
+        vec![pax.clone()],
+        vec![gnu.clone(), pax.clone()],
+    ] {
+        let (entry, body) = one(&[before.concat(), raw(|_| {}, b"body")]);
+        assert_eq!(
+            (entry.path, entry.offset, body),
+            (path(&long), 0, b"body".to_vec())
+        );
+    }
+    let other = special(b'x', record("path", "other").as_bytes());
+    refused(
+        &[gnu.clone(), other.clone(), raw(|_| {}, b"")],
+        "say one thing twice",
+    );
+    refused(&[pax, other, raw(|_| {}, b"")], "say one thing twice");
+    refused(
+        &[gnu.clone(), gnu.clone(), raw(|_| {}, b"")],
+        "say one thing twice",
+    );
+    refused(&[gnu], "without an entry");
+    let (entry, _) = one(&[
+        special(b'K', &[long.as_bytes(), b"\0"].concat()),
+        raw(|header| header[156] = b'2', b""),
+    ]);
+    assert_eq!(
+        entry.kind,
+        TarKind::Symlink {
+            target: long.into_bytes()
+        }
+    );
+}
+
+/// GHSA-3pv8-6f4r-ffg2, RUSTSEC-2026-0068 and CVE-2025-62518: whose size counts for whom.
+#[test]
+fn a_size_applies_to_the_entry_itself() {
+    let size = special(b'x', record("size", "4").as_bytes());
+    // The record wins over the header, zero or not.
+    for header in ["00000000000", "00000001000"] {
+        let entry = raw(|raw| set(raw, 124, header.as_bytes()), b"body");
+        let (entry, body) = one(&[size.clone(), entry]);
+        assert_eq!((entry.len, body), (4, b"body".to_vec()));
+    }
+    // It is not the size of the long name between them.
+    let long = special(b'L', b"a-long-name\0");
+    let entry = raw(|raw| set(raw, 124, b"00000000000"), b"body");
+    let (entry, body) = one(&[size, long, entry]);
+    assert_eq!((entry.path, body), (path("a-long-name"), b"body".to_vec()));
+    // Nor can one hide entries in the body of something else.
+    let link = |raw: &mut [u8; 512]| {
+        raw[156] = b'2';
+        raw[157] = b'a';
+    };
+    let entry = raw(link, b"");
+    let smuggled = raw(|_| {}, b"");
+    let size = special(b'x', record("size", "512").as_bytes());
+    refused(
+        &[size, entry, smuggled],
+        "a link, fifo or device with a body",
+    );
+}
+
+#[test]
+fn numbers_in_every_form() {
+    let (entry, _) = one(&[raw(
+        |header| {
+            set(header, 108, b"\x80\0\0\0\0\x98\x96\x80");
+            set(header, 116, b"     17 ");
+            set(
+                header,
+                136,
+                b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            );
+            set(header, 100, b"100644 \0");
+        },
+        b"",
+    )]);
+    let attributes = entry.attributes;
+    assert_eq!((attributes.uid, attributes.gid), (10_000_000, 0o17));
+    assert_eq!(
+        (attributes.mode, attributes.mtime),
+        (0o644, Mtime::from_seconds(-1))
+    );
+    refused(
+        &[raw(
+            |header| set(header, 108, b"\xff\xff\xff\xff\xff\xff\xff\xff"),
+            b"",
+        )],
+        "uid",
+    );
+    refused(
+        &[raw(|header| set(header, 100, b"0000888\0"), b"")],
+        "`0000888\\x00` for its mode",
+    );
+    refused(
+        &[raw(
+            |header| set(header, 124, b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"),
+            b"",
+        )],
+        "2^62",
+    );
+    refused(
+        &[raw(
+            |header| {
+                set(
+                    header,
+                    124,
+                    b"\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+                );
+            },
+            b"",
+        )],
+        "size",
+    );
+}
+
+#[test]
+fn checksums_of_signed_bytes() {
+    let mut tar = raw(|header| set(header, 0, b"caf\xe9"), b"");
+    let unsigned: u32 = tar
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| {
+            if (148..156).contains(&at) {
+                32
+            } else {
+                u32::from(*byte)
+            }
+        })
+        .sum();
+    tar[148..154].copy_from_slice(format!("{:06o}", unsigned - 256).as_bytes());
+    assert_eq!(one(&[tar.clone()]).0.path.as_bytes(), b"caf\xe9");
+    tar[153] ^= 1;
+    refused(&[tar], "is this a tar?");
+    refused(
+        &[b"{\"schemaVersion\": 2}".repeat(30)[..512].to_vec()],
+        "checksum",
+    );
+}
+
+#[test]
+fn records_about_one_entry_and_about_all() {
+    let all = [
+        record("uid", "7"),
+        record("mtime", "1.5"),
+        record("comment", "0123"),
+    ]
+    .concat();
+    let own = [
+        record("uid", "8"),
+        record("uname", "\u{e4}"),
+        record("LIBARCHIVE.creationtime", "1"),
+    ];
+    let tar = ended(&[
+        special(b'g', all.as_bytes()),
+        raw(|_| {}, b""),
+        special(b'x', own.concat().as_bytes()),
+        raw(|header| set(header, 0, b"next"), b""),
+    ]);
+    let entries = read(&tar).unwrap();
+    let (first, second) = (&entries[0].0, &entries[1].0);
+    assert_eq!((first.attributes.uid, second.attributes.uid), (7, 8));
+    assert_eq!(
+        second.attributes.mtime,
+        Mtime {
+            seconds: 1,
+            nanoseconds: 500_000_000
+        }
+    );
+    assert_eq!(second.attributes.user, "\u{e4}".as_bytes());
+    assert_eq!(second.other[&b"LIBARCHIVE.creationtime"[..]], b"1");
+    for key in ["path", "size", "linkpath", "SCHILY.xattr.user.a"] {
+        refused(
+            &[special(b'g', record(key, "1").as_bytes()), raw(|_| {}, b"")],
+            key,
+        );
+    }
+    refused(
+        &[special(b'x', b"99 path=a\n"), raw(|_| {}, b"")],
+        "not well-formed",
+    );
+    refused(
+        &[
+            special(b'x', record("size", "-1").as_bytes()),
+            raw(|_| {}, b""),
+        ],
+        "`size=-1`",
+    );
+    refused(
+        &[
+            special(b'x', record("hdrcharset", "KOI8-R").as_bytes()),
+            raw(|_| {}, b""),
+        ],
+        "KOI8-R",
+    );
+}
+
+#[test]
+fn extended_attributes_of_both_schools() {
+    let records = [
+        record("LIBARCHIVE.xattr.user.a%25", "AAE"),
+        record("LIBARCHIVE.xattr.user.b", "AAE"),
+        record("SCHILY.xattr.user.b", "schily"),
+        record("SCHILY.xattr.user.c", ""),
+    ];
+    let (entry, _) = one(&[special(b'x', records.concat().as_bytes()), raw(|_| {}, b"")]);
+    let xattrs = entry.attributes.xattrs;
+    assert_eq!(xattrs[&b"user.a%"[..]], [0, 1]);
+    assert_eq!(xattrs[&b"user.b"[..]], b"schily");
+    assert_eq!(xattrs[&b"user.c"[..]], b"");
+}
+
+#[test]
+fn what_no_layer_holds_is_refused_by_name() {
+    for (typeflag, expect) in [
+        (b'S', "`name` at byte 0 is a sparse file (GNU)"),
+        (b'M', "the continuation of another volume"),
+        (b'V', "the label of a volume"),
+        (b'D', "a directory of an incremental dump"),
+        (b'Z', "the unknown type `Z`"),
+    ] {
+        refused(&[special(typeflag, b"")], expect);
+    }
+    let sparse = record("GNU.sparse.major", "1") + &record("GNU.sparse.name", "holes");
+    refused(
+        &[special(b'x', sparse.as_bytes()), raw(|_| {}, b"")],
+        "`holes` at byte 0 is a sparse file (PAX)",
+    );
+    refused(
+        &[raw(|header| set(header, 0, b"dir/"), b"")],
+        "a directory to some readers",
+    );
+    let (entry, _) = one(&[raw(
+        |header| {
+            set(header, 0, b"dir/");
+            header[156] = 0;
+        },
+        b"",
+    )]);
+    assert_eq!(entry.kind, TarKind::Directory);
+}
+
+#[test]
+fn ends_and_what_is_behind_them() {
+    let body = raw(|_| {}, b"body");
+    let strict = ReadOptions {
+        require_end: true,
+        ..ReadOptions::default()
+    };
+    // Without an end, as rules_img writes it; with one block only; with both.
+    for (zeros, is_whole) in [(0, false), (512, false), (1024, true), (10_240, true)] {
+        let tar = [body.clone(), vec![0; zeros]].concat();
+        assert_eq!(read(&tar).unwrap().len(), 1);
+        assert_eq!(read_with(&tar, strict).is_ok(), is_whole, "{zeros}");
+    }
+    refused(
+        &[body.clone(), vec![0; 512], body.clone()],
+        "one block of zeros at byte 1024",
+    );
+    for len in 1..body.len() {
+        let error = read(&body[..len]).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("the tar is cut short at byte {len}")),
+            "{error}"
+        );
+    }
+    let finish = |tail: &[u8]| {
+        let tar = [body.clone(), vec![0; 1024], tail.to_vec()].concat();
+        let trailing = TarReader::new(tar.as_slice(), ReadOptions::default())
+            .finish()
+            .unwrap();
+        (trailing.zeros, trailing.other)
+    };
+    assert_eq!(finish(b""), (0, 0));
+    assert_eq!(finish(&[0; 9216]), (9216, 0));
+    assert_eq!(finish(&[vec![0; 512], vec![1; 700]].concat()), (512, 700));
+}
+
+#[test]
+fn claimed_sizes_are_not_believed() {
+    let huge = |typeflag: u8| {
+        raw(
+            move |header| {
+                set(header, 124, b"77777777777\0");
+                header[156] = typeflag;
+            },
+            b"",
+        )
+    };
+    refused(&[huge(b'x')], "records or a long name of 8589934591 bytes");
+    refused(&[huge(b'L')], "at most 1048576 are read");
+    refused(&[huge(b'0')], "cut short at byte 1536, inside of `name`");
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("short.tar");
+    std::fs::write(&place, huge(b'0')).unwrap();
+    let error = Tree::from_tar(&place, &ReadOptions::default()).unwrap_err();
+    let error = std::error::Error::source(&error).unwrap().to_string();
+    assert!(error.contains("cut short"), "{error}");
+}
+
+#[test]
+fn whiteouts() {
+    let named = |name: &str| {
+        raw(
+            |header| set(header, 0, &[name.as_bytes(), b"\0\0\0\0"].concat()),
+            b"",
+        )
+    };
+    let read = |name: &str| {
+        let (entry, _) = one(&[named(name)]);
+        (entry.path.to_string(), entry.kind)
+    };
+    assert_eq!(read("a/.wh.b"), ("a/b".into(), TarKind::Whiteout));
+    assert_eq!(read("./.wh.b"), ("b".into(), TarKind::Whiteout));
+    assert_eq!(read("a/.wh..wh..opq"), ("a".into(), TarKind::Opaque));
+    assert_eq!(read(".wh..wh..opq"), ("./".into(), TarKind::Opaque));
+    for (name, expect) in [
+        (".wh.", "removes nothing that has a name"),
+        (".wh..", "removes nothing that has a name"),
+        (".wh...", "removes nothing that has a name"),
+        ("a/.wh..wh.x", "is no whiteout that layers know"),
+        (".wh.a/b", "lies below a name that begins with `.wh.`"),
+    ] {
+        refused(&[named(name)], expect);
+    }
+    // What AUFS keeps for itself.
+    let tar = ended(&[named(".wh..wh.aufs"), named(".wh..wh.plnk/1.2"), named("a")]);
+    assert_eq!(crate::read::read(&tar).unwrap().len(), 1);
+    refused(
+        &[raw(|header| set(header, 0, b".wh.a"), b"body")],
+        "is not an empty file",
+    );
+    // Archives that are no layers have names of any kind.
+    let plain = ReadOptions {
+        whiteouts: false,
+        ..ReadOptions::default()
+    };
+    let entries = read_with(&ended(&[named("a/.wh.b")]), plain).unwrap();
+    assert_eq!(entries[0].0.path, path("a/.wh.b"));
+}
+
+fn load(parts: &[Vec<u8>], options: ReadOptions) -> Result<(Tree, tempfile::TempDir), String> {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("layer.tar");
+    std::fs::write(&place, ended(parts)).unwrap();
+    let tree = Tree::from_tar(&place, &options);
+    let tree = tree.map_err(|error| match std::error::Error::source(&error) {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    })?;
+    Ok((tree, directory))
+}
+
+#[test]
+fn of_a_path_that_comes_twice_the_last_counts() {
+    let named = |name: &'static str, typeflag: u8, link: &'static str, body: &[u8]| {
+        raw(
+            move |header| {
+                set(header, 0, &[name.as_bytes(), b"\0\0\0\0"].concat());
+                set(header, 157, link.as_bytes());
+                header[156] = typeflag;
+            },
+            body,
+        )
+    };
+    let parts = [
+        named("a", b'0', "", b"old"),
+        named("b", b'1', "a", b""),
+        named("c", b'1', "b", b""),
+        named("a", b'0', "", b"new"),
+        named("d/x/y", b'0', "", b""),
+        named("d/x", b'0', "", b"file"),
+    ];
+    let (tree, _kept) = load(&parts, ReadOptions::default()).unwrap();
+    let expect = crate::common::tree([
+        ("a", file("new")),
+        ("b", file("old")),
+        ("c", Entry::hard_link(path("b"))),
+        ("d/x", file("file")),
+    ]);
+    assert_eq!(tar_of(&tree), tar_of(&expect));
+    let strict = ReadOptions {
+        refuse_duplicates: true,
+        ..ReadOptions::default()
+    };
+    assert!(load(&parts, strict).unwrap_err().ends_with("has `a` twice"));
+    let parts = [named("l", b'2', "d", b""), named("l/x", b'0', "", b"")];
+    let error = load(&parts, ReadOptions::default()).unwrap_err();
+    assert!(
+        error.contains("needs `l` to be a directory, but it is a symbolic link"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_path_and_its_own_whiteout() {
+    let named = |name: &'static str, typeflag: u8| {
+        raw(
+            move |header| {
+                set(header, 0, &[name.as_bytes(), b"\0\0\0\0"].concat());
+                header[156] = typeflag;
+            },
+            b"",
+        )
+    };
+    let parts = [
+        named("d/x", b'0'),
+        named(".wh.d", b'0'),
+        named("f", b'0'),
+        named(".wh.f", b'0'),
+        named(".wh.g", b'0'),
+        named("g/.wh.h", b'0'),
+        named(".wh.o", b'0'),
+        named("o/p/.wh..wh..opq", b'0'),
+    ];
+    let (tree, _kept) = load(&parts, ReadOptions::default()).unwrap();
+    let whiteouts: Vec<_> = tree
+        .iter()
+        .filter(|(_, entry)| entry.kind == Kind::Whiteout)
+        .map(|(path, _)| path.to_string())
+        .collect();
+    assert_eq!(whiteouts, ["g"]);
+    assert_eq!(
+        tree.opaque().map(ToString::to_string).collect::<Vec<_>>(),
+        ["d", "o", "o/p"]
+    );
+}
+
+/// Tars that other programs write, of the same directory.
+#[test]
+fn tars_of_other_programs() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join("in").join(name);
+    let long = "long-name-of-a-directory/".repeat(6);
+    std::fs::create_dir_all(place(&long)).unwrap();
+    std::fs::write(place(&format!("{long}file")), "deep").unwrap();
+    std::fs::write(place("\u{fc}ber"), vec![b'u'; 1500]).unwrap();
+    std::fs::hard_link(place("\u{fc}ber"), place("linked")).unwrap();
+    std::os::unix::fs::symlink("x".repeat(150), place("far")).unwrap();
+    let source = directory.path().join("in");
+    let source = source.to_str().unwrap();
+    let mut trees = Vec::new();
+    for (program, arguments) in [
+        ("tar", &["--format=gnu"][..]),
+        ("tar", &["--format=posix"]),
+        ("tar", &["--format=posix", "--pax-option=comment=all"]),
+        ("bsdtar", &["--format=pax"]),
+        ("bsdtar", &["--format=gnutar"]),
+        ("python3", &["GNU_FORMAT"]),
+        ("python3", &["PAX_FORMAT"]),
+    ] {
+        let out = directory.path().join("out.tar");
+        let out = out.to_str().unwrap();
+        let script = "
+import os, sys, tarfile
+with tarfile.open(sys.argv[2], 'w', format=getattr(tarfile, sys.argv[1])) as t:
+    t.add(sys.argv[3], arcname='.')
+";
+        let all: Vec<&str> = if program == "python3" {
+            ["-c", script, arguments[0], out, source].to_vec()
+        } else {
+            [arguments, &["-cf", out, "-C", source, "."]].concat()
+        };
+        if ask(program, &all, b"").is_none() {
+            continue;
+        }
+        let tree = Tree::from_tar(out.as_ref(), &ReadOptions::default()).unwrap();
+        // What the formats round differently is made equal.
+        let mut plain = Tree::new();
+        for (path, entry) in tree.iter() {
+            let mut entry = entry.clone();
+            entry.attributes = Attributes::with_mode(entry.attributes.mode & 0o700);
+            if let Kind::File { content, .. } = &mut entry.kind {
+                let mut body = Vec::new();
+                content.open().unwrap().read_to_end(&mut body).unwrap();
+                *content = Content::bytes(body);
+            }
+            if matches!(entry.kind, Kind::Symlink { .. }) {
+                entry.attributes.mode = 0o777;
+            }
+            plain.insert(path.clone(), entry).unwrap();
+        }
+        trees.push((format!("{program} {arguments:?}"), tar_of(&plain)));
+    }
+    for (name, tar) in &trees {
+        assert!(*tar == trees[0].1, "{name} against {}", trees[0].0);
+    }
+    // An unpacker sees the tree that was packed.
+    let scanned =
+        cooperage_tarball::scan(source.as_ref(), &cooperage_tarball::ScanOptions::default())
+            .unwrap();
+    assert_eq!(scanned.len(), 10);
+    if let Some((_, tar)) = trees.first() {
+        let names: Vec<_> = read(tar)
+            .unwrap()
+            .into_iter()
+            .map(|(entry, _)| entry.path)
+            .collect();
+        let paths: Vec<_> = scanned.iter().map(|(path, _)| path.clone()).collect();
+        assert_eq!(names[1..], paths);
+        assert!(names[0].is_root());
+    }
+}
+
+fn attributes() -> impl Strategy<Value = Attributes> {
+    let number = prop_oneof![
+        0..10_u64,
+        2_097_150..2_097_155_u64,
+        Just(u64::from(u32::MAX))
+    ];
+    let name = prop::collection::vec(1..=255_u8, 0..40);
+    let xattr = (
+        prop::collection::vec(b'a'..=b'z', 1..5),
+        prop::collection::vec(any::<u8>(), 0..20),
+    );
+    let seconds = prop_oneof![
+        Just(0),
+        -3..3_i64,
+        8_589_934_590..8_589_934_594_i64,
+        any::<i64>().prop_map(|n| n / 4)
+    ];
+    let nanoseconds = prop_oneof![3 => Just(0), 1 => 0..1_000_000_000_u32];
+    (
+        (0..=0o7777_u32, number.clone(), number, name.clone(), name),
+        (seconds, nanoseconds),
+        prop::collection::btree_map(xattr.0, xattr.1, 0..3),
+    )
+        .prop_map(
+            |((mode, uid, gid, user, group), (seconds, nanoseconds), xattrs)| Attributes {
+                mode,
+                uid,
+                gid,
+                user,
+                group,
+                mtime: Mtime {
+                    seconds,
+                    nanoseconds,
+                },
+                xattrs,
+            },
+        )
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    let bytes = prop::collection::vec(any::<u8>(), 0..1200);
+    let target = prop::collection::vec(1..=255_u8, 1..130);
+    prop_oneof![
+        4 => bytes.prop_map(|bytes| Kind::File { content: Content::bytes(bytes), fold: true }),
+        2 => Just(Kind::Directory),
+        2 => target.prop_map(|target| Kind::Symlink { target }),
+        1 => Just(Kind::Fifo),
+        1 => (0..300_u32, 0..2_097_152_u32).prop_map(|(major, minor)| Kind::CharDevice { major, minor }),
+        1 => (0..300_u32, 0..2_097_152_u32).prop_map(|(major, minor)| Kind::BlockDevice { major, minor }),
+        1 => Just(Kind::Whiteout),
+    ]
+}
+
+/// Any tree: what contradicts it on the way is left out.
+fn any_tree() -> impl Strategy<Value = Tree> {
+    let part = prop_oneof![
+        3 => prop::collection::vec(b'a'..=b'c', 1..2),
+        1 => prop::collection::vec(1..=255_u8, 1..60),
+    ];
+    let at = prop::collection::vec(part, 1..5).prop_map(|parts| parts.join(&b'/'));
+    let links = prop::collection::vec((at.clone(), any::<prop::sample::Index>()), 0..4);
+    let opaque = prop::collection::vec(at.clone(), 0..3);
+    (
+        prop::collection::vec((at, kind(), attributes()), 0..12),
+        links,
+        opaque,
+    )
+        .prop_map(|(entries, links, opaque)| {
+            let mut tree = Tree::new();
+            for (at, kind, attributes) in entries {
+                let Ok(at) = TreePath::new(&at) else { continue };
+                let attributes = if kind == Kind::Whiteout {
+                    Attributes::file()
+                } else {
+                    attributes
+                };
+                drop(tree.insert(at, Entry::new(kind, attributes)));
+            }
+            for (at, to) in links {
+                let is_linkable = |kind: &Kind| !matches!(kind, Kind::Directory | Kind::Whiteout);
+                let targets: Vec<_> = tree
+                    .iter()
+                    .filter(|(_, entry)| is_linkable(&entry.kind))
+                    .map(|(path, _)| path.clone())
+                    .collect();
+                let Ok(at) = TreePath::new(&at) else { continue };
+                if !targets.is_empty() {
+                    drop(tree.insert(at, Entry::hard_link(to.get(&targets).clone())));
+                }
+            }
+            for at in opaque {
+                let Ok(at) = TreePath::new(&at) else { continue };
+                drop(tree.set_opaque(at));
+            }
+            tree
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn tree_to_tar_to_tree(tree in any_tree()) {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("layer.tar");
+        let tar = tar_of(&tree);
+        std::fs::write(&place, &tar).unwrap();
+        let again = Tree::from_tar(&place, &ReadOptions::default()).unwrap();
+        prop_assert!(tar_of(&again) == tar);
+        prop_assert!(again.opaque().eq(tree.opaque()));
+        // Nothing depends on the order of insertion.
+        let mut backwards = Tree::new();
+        let entries: Vec<_> = tree.iter().map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        for (path, entry) in entries.into_iter().rev() {
+            backwards.insert(path, entry).unwrap();
+        }
+        for path in tree.opaque() {
+            backwards.set_opaque(path.clone()).unwrap();
+        }
+        prop_assert!(tar_of(&backwards) == tar);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(
+        tar in any_tree(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut tar = tar_of(&tar);
+        for (at, byte) in changes {
+            let at = at.index(tar.len());
+            tar[at] = byte;
+        }
+        drop(read(&tar));
+        // With checksums that are right, so that what is behind them is reached.
+        for block in tar.chunks_mut(512) {
+            block[148..156].fill(b' ');
+            let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+            block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+        drop(read(&tar));
+    }
+}
+
+#[test]
+fn the_crate_tar_reads_the_same() {
+    let tar = tar_of(&everything());
+    let ours = read(&tar).unwrap();
+    let mut archive = tar::Archive::new(tar.as_slice());
+    let theirs: Vec<_> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut body = Vec::new();
+            entry.read_to_end(&mut body).unwrap();
+            (entry.path_bytes().into_owned(), body)
+        })
+        .collect();
+    let ours: Vec<_> = ours
+        .into_iter()
+        .map(|(entry, body)| (entry.name, body))
+        .collect();
+    assert_eq!(ours, theirs);
+    assert_eq!(tree([("a", file(""))]).len(), 1);
+}
