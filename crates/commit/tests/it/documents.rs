@@ -30,8 +30,10 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn env(start: &[&str], clear: bool, set: &[(&str, Option<&str>)]) -> Vec<String> {
-    let mut config = ContainerConfig::default();
-    config.env = start.iter().map(ToString::to_string).collect();
+    let mut config = ContainerConfig {
+        env: start.iter().map(ToString::to_string).collect(),
+        ..ContainerConfig::default()
+    };
     let set = set
         .iter()
         .map(|(key, value)| ((*key).into(), value.map(Into::into)))
@@ -69,17 +71,16 @@ fn variables_keep_their_places() {
 
 #[test]
 fn each_part_is_inherited_overridden_or_unset() {
-    let full = || {
-        let mut config = ContainerConfig::default();
-        config.user = Some("u".into());
-        config.entrypoint = Some(vec!["e".into()]);
-        config.cmd = Some(vec!["c".into()]);
-        config.working_dir = Some("/w".into());
-        config.stop_signal = Some("SIGINT".into());
-        config.labels = map(&[("l", "m")]);
-        config.exposed_ports = ["1/tcp".to_owned()].into();
-        config.volumes = ["/v".to_owned()].into();
-        config
+    let full = || ContainerConfig {
+        user: Some("u".into()),
+        entrypoint: Some(vec!["e".into()]),
+        cmd: Some(vec!["c".into()]),
+        working_dir: Some("/w".into()),
+        stop_signal: Some("SIGINT".into()),
+        labels: map(&[("l", "m")]),
+        exposed_ports: ["1/tcp".to_owned()].into(),
+        volumes: ["/v".to_owned()].into(),
+        ..ContainerConfig::default()
     };
     let mut kept = full();
     ConfigEdit::default().apply(&mut kept);
