@@ -15,8 +15,14 @@ pub(super) const STABLE: &[&str] = &[
     "attr",
     "busybox-static",
     "ca-certificates",
+    // Builds zlib-ng, whose bytes must not become ours.
+    "cmake",
+    "git",
+    // Reads gzip as registries' own programs do.
+    "golang-go",
     "libarchive-tools",
     "libcap2-bin",
+    "openssl",
     "python3",
     "strace",
     // Other readers and writers of the same codecs.
@@ -150,6 +156,9 @@ pub(super) const PEERS: &[Peer] = &[
     tool("libcap2-bin", "sbin/getcap", "/dev/null"),
     tool("attr", "usr/bin/getfattr", "--version"),
     tool("python3", "usr/bin/python3", "--version"),
+    tool("openssl", "usr/bin/openssl", "version"),
+    tool("cmake", "usr/bin/cmake", "--version"),
+    tool("golang-go", "usr/bin/go", "version"),
     tool("pigz", "usr/bin/pigz", "--version"),
     tool("isal", "usr/bin/igzip", "--version"),
     tool("libdeflate-tools", "usr/bin/libdeflate-gzip", "-V"),
