@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 pub use error::ScanError;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -99,7 +98,9 @@ pub enum AttributesFrom {
 pub fn scan(directory: &Path, options: &ScanOptions) -> Result<Tree, ScanError> {
     let include = globs(&options.include)?;
     let exclude = globs(&options.exclude)?;
+    let origin = Origin::from(directory.display().to_string());
     let mut scan = Scan {
+        origin,
         options,
         tree: Tree::new(),
         held: BTreeMap::new(),
@@ -137,6 +138,8 @@ pub fn scan(directory: &Path, options: &ScanOptions) -> Result<Tree, ScanError> 
 
 struct Scan<'a> {
     options: &'a ScanOptions,
+    /// The directory: one text for all entries, whose paths say the rest.
+    origin: Origin,
     tree: Tree,
     /// Directories that are put in once something inside them is.
     held: BTreeMap<TreePath, Entry>,
@@ -172,7 +175,7 @@ impl Scan<'_> {
             return self.insert(entry.path(), path, directory);
         }
         self.held
-            .insert(path, directory.with_origin(origin(entry.path())));
+            .insert(path, directory.with_origin(self.origin.clone()));
         Ok(())
     }
 
@@ -271,7 +274,7 @@ impl Scan<'_> {
             }
         }
         self.tree
-            .insert(path, entry.with_origin(origin(at)))
+            .insert(path, entry.with_origin(self.origin.clone()))
             .map_err(failed)
     }
 }
@@ -280,11 +283,6 @@ fn is_of_host(name: &[u8]) -> bool {
     name.starts_with(b"system.")
         || name.starts_with(b"trusted.overlay.")
         || [&b"security.selinux"[..], b"security.ima", b"security.evm"].contains(&name)
-}
-
-fn origin(path: &Path) -> Origin {
-    let text: Arc<str> = path.display().to_string().into();
-    Origin::from(text)
 }
 
 fn tree_path(at: &Path, relative: &Path) -> Result<TreePath, ScanError> {
