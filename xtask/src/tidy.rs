@@ -290,3 +290,42 @@ fn every_published_crate_carries_its_licence_and_readme() {
         }
     }
 }
+
+#[test]
+fn packages_hold_no_stray_files() {
+    let metadata = metadata();
+    for package in library_packages(&metadata) {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args([
+                "package",
+                "--list",
+                "--allow-dirty",
+                "--offline",
+                "--package",
+                &package.name,
+            ])
+            .current_dir(crate::root())
+            .output()
+            .expect("cargo package");
+        let files = String::from_utf8(output.stdout).expect("file names");
+        assert!(
+            files.lines().any(|file| file.starts_with("src/")),
+            "{}: {files}",
+            package.name
+        );
+        let stray = |file: &&str| {
+            let known = [
+                "Cargo.lock",
+                "Cargo.toml",
+                "Cargo.toml.orig",
+                ".cargo_vcs_info.json",
+                "README.md",
+                "LICENSE-MIT",
+                "LICENSE-APACHE",
+            ];
+            !known.contains(file) && !file.starts_with("src/") && !file.starts_with("examples/")
+        };
+        let stray: Vec<_> = files.lines().filter(stray).collect();
+        assert!(stray.is_empty(), "{} would publish {stray:?}", package.name);
+    }
+}
