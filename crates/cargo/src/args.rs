@@ -7,6 +7,7 @@ use cooperage_compress::Encoding;
 use cooperage_image_spec::Healthcheck;
 
 use crate::metadata;
+use crate::rule_text;
 use crate::settings::{FileRule, Mtime, Part, Settings, UserRule, Vocabulary};
 use crate::value;
 
@@ -124,7 +125,12 @@ pub struct SettingArgs {
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     pub entrypoint: Vec<String>,
     /// A default argument (key `args`)
-    #[arg(long, value_name = "WORD", allow_hyphen_values = true, visible_alias = "cmd")]
+    #[arg(
+        long,
+        value_name = "WORD",
+        allow_hyphen_values = true,
+        visible_alias = "cmd"
+    )]
     pub arg: Vec<String>,
     /// An environment variable
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = value::assignment)]
@@ -148,7 +154,7 @@ pub struct SettingArgs {
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,
     /// How to find out whether it is well: `["/bin/x","-v"]`, or a line for the shell
-    #[arg(long, value_name = "COMMAND", value_parser = healthcheck)]
+    #[arg(long, value_name = "COMMAND", value_parser = rule_text::healthcheck)]
     pub healthcheck: Option<Healthcheck>,
     /// Time between two checks: `30s`
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
@@ -167,7 +173,7 @@ pub struct SettingArgs {
     pub healthcheck_retries: Option<i64>,
     /// A file, directory or glob that goes in: `FROM:TO[:MODE]`, or
     /// `from=F,to=T,mode=M,dir-mode=M,uid=N,gid=N,layer=L,exclude=GLOB` (key `files`)
-    #[arg(long, value_name = "FROM:TO", value_parser = file)]
+    #[arg(long, value_name = "FROM:TO", value_parser = rule_text::file)]
     pub file: Vec<FileRule>,
     /// The order of layers of files, lowest first (key `layers`)
     #[arg(long, value_name = "NAME")]
@@ -200,7 +206,7 @@ pub struct SettingArgs {
     #[arg(long, value_name = "DIR")]
     pub sysroot: Option<PathBuf>,
     /// A user beside root and nonroot: `NAME:UID[:GID[:HOME[:SHELL]]]` (key `users`)
-    #[arg(long, value_name = "USER", value_parser = user)]
+    #[arg(long, value_name = "USER", value_parser = rule_text::user)]
     pub add_user: Vec<UserRule>,
     /// Whether paths of this machine are renamed in the binary [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -228,7 +234,7 @@ pub struct SettingArgs {
 pub struct OutputArgs {
     /// Write the image there: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
     /// `docker-archive:FILE[:REFERENCE]`; several are written in turn
-    /// [default: oci:TARGET_DIR/image]
+    /// [default: `image` in cargo's target directory, as a layout]
     #[arg(short, long, value_name = "MEDIUM")]
     pub output: Vec<String>,
     /// Write the image's digest to a file
@@ -322,65 +328,11 @@ impl SettingArgs {
             ..Healthcheck::default()
         };
         match &self.healthcheck {
-            Some(check) => Some(Healthcheck { test: check.test.clone(), ..times }),
+            Some(check) => Some(Healthcheck {
+                test: check.test.clone(),
+                ..times
+            }),
             None => (times != Healthcheck::default()).then_some(times),
         }
     }
-}
-
-fn healthcheck(text: &str) -> Result<Healthcheck, String> {
-    if text.trim_start().starts_with('[') {
-        let words: Vec<String> = serde_json::from_str(text)
-            .map_err(|_| "expected an array of strings in JSON, or a line for the shell")?;
-        return Ok(metadata::command(words));
-    }
-    Ok(Healthcheck { test: vec!["CMD-SHELL".to_owned(), text.to_owned()], ..Healthcheck::default() })
-}
-
-fn file(text: &str) -> Result<FileRule, String> {
-    let mut rule = FileRule { origin: format!("`--file {text}`"), ..FileRule::default() };
-    if !text.starts_with("from=") {
-        let mut parts = text.splitn(3, ':');
-        rule.from = parts.next().unwrap_or_default().to_owned();
-        rule.to = value::image_path(parts.next().ok_or("expected `FROM:TO[:MODE]`")?)?;
-        rule.mode = parts.next().map(value::mode).transpose()?;
-        return Ok(rule);
-    }
-    for pair in text.split(',') {
-        let (key, text) = value::assignment(pair)?;
-        let number = || text.parse::<u32>().map(u64::from).map_err(|_| "expected a number");
-        match &key[..] {
-            "from" => rule.from = text,
-            "to" => rule.to = value::image_path(&text)?,
-            "mode" => rule.mode = Some(value::mode(&text)?),
-            "dir-mode" => rule.dir_mode = Some(value::mode(&text)?),
-            "uid" => rule.uid = Some(number()?),
-            "gid" => rule.gid = Some(number()?),
-            "layer" => rule.layer = Some(text),
-            "exclude" => rule.exclude.push(text),
-            _ => return Err(format!("there is no option `{key}` of a file")),
-        }
-    }
-    if rule.to.is_empty() {
-        return Err("expected `to=PATH`".to_owned());
-    }
-    Ok(rule)
-}
-
-fn user(text: &str) -> Result<UserRule, String> {
-    const EXPECTED: &str = "expected `NAME:UID[:GID[:HOME[:SHELL]]]`";
-    let mut parts = text.split(':');
-    let name = value::account_name(parts.next().unwrap_or_default())?;
-    let uid = parts.next().and_then(|part| part.parse().ok()).ok_or(EXPECTED)?;
-    let rule = UserRule {
-        name,
-        uid,
-        gid: match parts.next() {
-            None | Some("") => uid,
-            Some(gid) => gid.parse().map_err(|_| EXPECTED)?,
-        },
-        home: parts.next().filter(|part| !part.is_empty()).map(value::image_path).transpose()?,
-        shell: parts.next().filter(|part| !part.is_empty()).map(value::image_path).transpose()?,
-    };
-    if parts.next().is_some() { Err(EXPECTED.to_owned()) } else { Ok(rule) }
 }

@@ -88,11 +88,20 @@ pub struct Inputs<'a> {
 pub fn image_plan(inputs: &Inputs<'_>) -> Result<ImagePlan, AssembleError> {
     let settings = inputs.settings;
     let bin_path = bin_path(settings, &inputs.binary.name);
-    let from_epoch = inputs.source_date_epoch.and_then(crate::value::epoch_to_rfc3339);
+    let from_epoch = inputs
+        .source_date_epoch
+        .and_then(crate::value::epoch_to_rfc3339);
     let mut config = config(settings, &bin_path);
-    let derived = inputs.labels.iter().filter(|(key, _)| !is_put_aside(settings, "labels", key));
+    let derived = inputs
+        .labels
+        .iter()
+        .filter(|(key, _)| !is_put_aside(settings, "labels", key));
     for (key, value) in derived {
-        config.labels.set.entry(key.clone()).or_insert_with(|| Some(value.clone()));
+        config
+            .labels
+            .set
+            .entry(key.clone())
+            .or_insert_with(|| Some(value.clone()));
     }
     Ok(ImagePlan {
         platform: Some(inputs.binary.platform.clone()),
@@ -120,21 +129,33 @@ pub fn media_types(settings: &Settings) -> MediaTypes {
 
 fn bin_path(settings: &Settings, name: &str) -> String {
     let path = settings.bin_path.as_deref().unwrap_or(BIN_DIRECTORY);
-    if path.ends_with('/') { format!("{path}{name}") } else { path.to_owned() }
+    if path.ends_with('/') {
+        format!("{path}{name}")
+    } else {
+        path.to_owned()
+    }
 }
 
 fn layers(inputs: &Inputs<'_>, bin_path: &str) -> Result<Vec<LayerPlan>, AssembleError> {
     let settings = inputs.settings;
     let mtime = match settings.mtime.unwrap_or_default() {
         Mtime::Epoch => None,
-        Mtime::SourceDateEpoch => {
-            Some(inputs.source_date_epoch.ok_or(AssembleError::NoSourceDateEpoch)?)
-        }
+        Mtime::SourceDateEpoch => Some(
+            inputs
+                .source_date_epoch
+                .ok_or(AssembleError::NoSourceDateEpoch)?,
+        ),
         Mtime::At(seconds) => Some(seconds),
     };
-    let mut layers = vec![("run time".to_owned(), surroundings::entries(settings, inputs.binary, bin_path)?)];
+    let mut layers = vec![(
+        "run time".to_owned(),
+        surroundings::entries(settings, inputs.binary, bin_path)?,
+    )];
     layers.extend(file_layers(settings, inputs.rules)?);
-    layers.push(("binary".to_owned(), vec![binary_entry(inputs.binary, bin_path)?]));
+    layers.push((
+        "binary".to_owned(),
+        vec![binary_entry(inputs.binary, bin_path)?],
+    ));
     let encoding = settings.compression.unwrap_or_default();
     let layer = |(name, mut entries): (String, Vec<EntryPlan>)| {
         for entry in &mut entries {
@@ -144,7 +165,11 @@ fn layers(inputs: &Inputs<'_>, bin_path: &str) -> Result<Vec<LayerPlan>, Assembl
         }
         layer_plan(name, entries, encoding, settings.fold.unwrap_or(true))
     };
-    Ok(layers.into_iter().filter(|(_, entries)| !entries.is_empty()).map(layer).collect())
+    Ok(layers
+        .into_iter()
+        .filter(|(_, entries)| !entries.is_empty())
+        .map(layer)
+        .collect())
 }
 
 fn layer_plan(name: String, entries: Vec<EntryPlan>, encoding: Encoding, fold: bool) -> LayerPlan {
@@ -162,8 +187,11 @@ fn file_layers(
     settings: &Settings,
     rules: &Rules,
 ) -> Result<Vec<(String, Vec<EntryPlan>)>, FilesError> {
-    let mut layers: Vec<(String, Vec<EntryPlan>)> =
-        settings.layers.iter().map(|name| (name.clone(), Vec::new())).collect();
+    let mut layers: Vec<(String, Vec<EntryPlan>)> = settings
+        .layers
+        .iter()
+        .map(|name| (name.clone(), Vec::new()))
+        .collect();
     let groups = [
         (&rules.workspace, WORKSPACE_FILES),
         (&rules.dependencies, DEPENDENCY_FILES),
@@ -192,11 +220,22 @@ fn file_layers(
 }
 
 fn binary_entry(binary: &Binary, bin_path: &str) -> Result<EntryPlan, AssembleError> {
-    let path = TreePath::parse(bin_path.trim_start_matches('/'))
-        .map_err(|source| AssembleError::BinPath { path: bin_path.to_owned(), source })?;
+    let path = TreePath::parse(bin_path.trim_start_matches('/')).map_err(|source| {
+        AssembleError::BinPath {
+            path: bin_path.to_owned(),
+            source,
+        }
+    })?;
     Ok(EntryPlan {
-        what: EntryKind::File { path, file: binary.file.clone(), fold: true },
-        attributes: EntryAttributes { mode: Some(0o755), ..EntryAttributes::default() },
+        what: EntryKind::File {
+            path,
+            file: binary.file.clone(),
+            fold: true,
+        },
+        attributes: EntryAttributes {
+            mode: Some(0o755),
+            ..EntryAttributes::default()
+        },
         line: 0,
         origin: Some(format!("binary `{}`", binary.name)),
     })
@@ -205,7 +244,9 @@ fn binary_entry(binary: &Binary, bin_path: &str) -> Result<EntryPlan, AssembleEr
 /// Whether the user unset a part or has it inherited, so that no default takes its place.
 fn is_put_aside(settings: &Settings, name: &'static str, key: &str) -> bool {
     let parts = [Part::All(name), Part::One(name, key.to_owned())];
-    parts.iter().any(|part| settings.unset.contains(part) || settings.inherit.contains(part))
+    parts
+        .iter()
+        .any(|part| settings.unset.contains(part) || settings.inherit.contains(part))
 }
 
 fn config(settings: &Settings, bin_path: &str) -> ConfigEdit {
@@ -218,11 +259,19 @@ fn config(settings: &Settings, bin_path: &str) -> ConfigEdit {
     ];
     for (wanted, name, value) in defaults {
         if wanted && !is_put_aside(settings, "env", name) {
-            env.set.entry(name.to_owned()).or_insert_with(|| Some(value.to_owned()));
+            env.set
+                .entry(name.to_owned())
+                .or_insert_with(|| Some(value.to_owned()));
         }
     }
-    let user = settings.user.clone().or_else(|| scratch.then(|| NON_ROOT.to_owned()));
-    let entrypoint = settings.entrypoint.clone().unwrap_or_else(|| vec![bin_path.to_owned()]);
+    let user = settings
+        .user
+        .clone()
+        .or_else(|| scratch.then(|| NON_ROOT.to_owned()));
+    let entrypoint = settings
+        .entrypoint
+        .clone()
+        .unwrap_or_else(|| vec![bin_path.to_owned()]);
     ConfigEdit {
         user: edit(settings, "user", user),
         env,
@@ -247,18 +296,21 @@ fn edit<T>(settings: &Settings, name: &'static str, value: Option<T>) -> Edit<T>
     }
 }
 
-fn map_edit(
-    settings: &Settings,
-    name: &'static str,
-    values: &BTreeMap<String, String>,
-) -> MapEdit {
+fn map_edit(settings: &Settings, name: &'static str, values: &BTreeMap<String, String>) -> MapEdit {
     let unset = settings.unset.iter().filter_map(|part| match part {
         Part::One(of, key) if *of == name => Some((key.clone(), None)),
         _ => None,
     });
     let mut set: BTreeMap<String, Option<String>> = unset.collect();
-    set.extend(values.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
-    MapEdit { clear: settings.unset.contains(&Part::All(name)), set }
+    set.extend(
+        values
+            .iter()
+            .map(|(key, value)| (key.clone(), Some(value.clone()))),
+    );
+    MapEdit {
+        clear: settings.unset.contains(&Part::All(name)),
+        set,
+    }
 }
 
 fn set_edit<'a>(
@@ -272,5 +324,8 @@ fn set_edit<'a>(
     });
     let mut set: BTreeMap<String, bool> = unset.collect();
     set.extend(values.map(|value| (value.clone(), true)));
-    SetEdit { clear: settings.unset.contains(&Part::All(name)), set }
+    SetEdit {
+        clear: settings.unset.contains(&Part::All(name)),
+        set,
+    }
 }

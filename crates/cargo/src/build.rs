@@ -91,7 +91,12 @@ pub(crate) fn common_arguments(args: &CargoArgs) -> Vec<String> {
         (args.offline, "--offline"),
         (args.frozen, "--frozen"),
     ];
-    list.extend(flags.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
+    list.extend(
+        flags
+            .iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, flag)| (*flag).to_owned()),
+    );
     for features in &args.features {
         list.extend(["--features".to_owned(), features.clone()]);
     }
@@ -127,12 +132,17 @@ impl<'a> Builder<'a> {
         let toolchain = Toolchain::find(&program)?;
         let cargo_home = env::cargo_home();
         let here = std::env::current_dir().unwrap_or_default();
-        let config =
-            CargoConfig::find(&here, cargo_home.as_deref(), &config_arguments(&args.rest));
+        let config = CargoConfig::find(&here, cargo_home.as_deref(), &config_arguments(&args.rest));
         let renames = remap_paths
             .unwrap_or(true)
             .then(|| renames(metadata, cargo_home.as_deref(), &toolchain));
-        Ok(Self { args, toolchain, vars: env::vars(), config, renames })
+        Ok(Self {
+            args,
+            toolchain,
+            vars: env::vars(),
+            config,
+            renames,
+        })
     }
 
     /// The triple this machine's compiler builds for by itself.
@@ -178,14 +188,22 @@ impl<'a> Builder<'a> {
         let platform = self.check_target(triple.unwrap_or(host))?;
         let mut command = self.command(package, bin, triple)?;
         let program = PathBuf::from(command.get_program());
-        let run = |source| CargoError::Run { program: program.clone(), source };
+        let run = |source| CargoError::Run {
+            program: program.clone(),
+            source,
+        };
         let mut child = command.stdout(Stdio::piped()).spawn().map_err(run)?;
-        let output = child.stdout.take().expect("standard output is piped");
-        let found = executable(BufReader::new(output), &package.id, bin);
+        let found = match child.stdout.take() {
+            Some(output) => executable(BufReader::new(output), &package.id, bin),
+            None => Ok(None),
+        };
         let ended = child.wait().map_err(run)?;
         if !ended.success() {
             let triple = triple.map(String::from);
-            return Err(CargoError::Failed { bin: bin.to_owned(), triple });
+            return Err(CargoError::Failed {
+                bin: bin.to_owned(),
+                triple,
+            });
         }
         let file = found.map_err(run)?.ok_or_else(|| CargoError::NoArtifact {
             package: package.name.to_string(),
@@ -208,7 +226,9 @@ impl<'a> Builder<'a> {
     ) -> Result<Command, CargoError> {
         let args = &self.args.cargo;
         let mut command = Command::new(cargo_program());
-        command.arg("build").arg("--message-format=json-render-diagnostics");
+        command
+            .arg("build")
+            .arg("--message-format=json-render-diagnostics");
         if self.args.output.quiet {
             command.arg("--quiet");
         }
@@ -216,7 +236,11 @@ impl<'a> Builder<'a> {
             command.arg("--manifest-path").arg(manifest);
         }
         command.args(["--package", &package.id.repr, "--bin", bin, "--profile"]);
-        command.arg(args.profile.as_deref().unwrap_or(if args.dev { "dev" } else { "release" }));
+        command.arg(
+            args.profile
+                .as_deref()
+                .unwrap_or(if args.dev { "dev" } else { "release" }),
+        );
         command.args(common_arguments(args));
         if let Some(triple) = triple {
             command.args(["--target", triple]);
@@ -245,10 +269,18 @@ impl<'a> Builder<'a> {
     ) -> Result<(), CargoError> {
         let triple = triple.unwrap_or(&self.toolchain.host);
         let cfgs = self.toolchain.cfgs(triple)?;
-        let target = Target { triple: triple.to_owned(), cfgs };
+        let target = Target {
+            triple: triple.to_owned(),
+            cfgs,
+        };
         let (vars, config) = (&self.vars, &self.config);
         let mut changes = remap::c_changes(&renames.c_flags(), vars, config, &target);
-        changes.push(remap::rust_changes(&renames.rust_flags(), vars, config, &target));
+        changes.push(remap::rust_changes(
+            &renames.rust_flags(),
+            vars,
+            config,
+            &target,
+        ));
         for change in changes {
             match change {
                 Change::Env { name, value } => command.env(name, value),
@@ -288,7 +320,10 @@ fn renames(metadata: &Metadata, cargo_home: Option<&Path>, toolchain: &Toolchain
     let mut renames = Renames::default();
     let mut add = |from: &Path, to: &str| {
         // Compilers see a directory as the kernel names it, or as a manifest's path does.
-        for from in [Some(from.to_path_buf()), from.canonicalize().ok()].into_iter().flatten() {
+        for from in [Some(from.to_path_buf()), from.canonicalize().ok()]
+            .into_iter()
+            .flatten()
+        {
             if let Some(from) = from.to_str() {
                 renames.add(from, to);
             }
@@ -300,7 +335,10 @@ fn renames(metadata: &Metadata, cargo_home: Option<&Path>, toolchain: &Toolchain
         add(dir.as_std_path(), "/target");
     }
     for package in &metadata.packages {
-        let source = package.source.as_ref().map_or("", |source| source.repr.as_str());
+        let source = package
+            .source
+            .as_ref()
+            .map_or("", |source| source.repr.as_str());
         let dir = package.manifest_path.parent().and_then(|dir| dir.parent());
         let fetched = cargo_home.is_some_and(|home| package.manifest_path.starts_with(home));
         if let (true, true, Some(dir)) = (fetched, !source.starts_with("git+"), dir) {
@@ -312,12 +350,18 @@ fn renames(metadata: &Metadata, cargo_home: Option<&Path>, toolchain: &Toolchain
         add(home, "/cargo");
     }
     for (package, dir) in project::strays(metadata) {
-        add(&dir, &format!("/packages/{}-{}", package.name, package.version));
+        add(
+            &dir,
+            &format!("/packages/{}-{}", package.name, package.version),
+        );
     }
-    add(&toolchain.sysroot, "/rust");
-    if let Some(commit) = &toolchain.commit {
-        // What the precompiled standard library is called; the component `rust-src` undoes that.
-        add(&toolchain.sysroot.join("lib/rustlib/src/rust"), &format!("/rustc/{commit}"));
+    if let Some(sysroot) = toolchain.sysroot.to_str() {
+        renames.add_toolchain(sysroot, "/rust");
+        if let Some(commit) = &toolchain.commit {
+            // What the precompiled library is called; the component `rust-src` undoes that.
+            let sources = format!("{sysroot}/lib/rustlib/src/rust");
+            renames.add_toolchain(&sources, &format!("/rustc/{commit}"));
+        }
     }
     renames
 }

@@ -60,18 +60,26 @@ impl CargoConfig {
     ///
     /// When a text is not TOML.
     pub fn from_texts(texts: &[&str]) -> Result<Self, toml::de::Error> {
-        let tables = texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+        let tables = texts
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()?;
         Ok(Self { tables })
     }
 
     fn load(&mut self, file: &Path, depth: usize) {
-        let Some(table) = fs::read_to_string(file).ok().and_then(|text| text.parse::<Table>().ok())
+        let Some(table) = fs::read_to_string(file)
+            .ok()
+            .and_then(|text| text.parse::<Table>().ok())
         else {
             return;
         };
         if depth > 0 {
             for included in includes(&table) {
-                self.load(&file.parent().unwrap_or(Path::new("")).join(included), depth - 1);
+                self.load(
+                    &file.parent().unwrap_or(Path::new("")).join(included),
+                    depth - 1,
+                );
             }
         }
         self.tables.push(table);
@@ -80,7 +88,8 @@ impl CargoConfig {
     fn values<'a>(&'a self, path: &'a [&'a str]) -> impl Iterator<Item = &'a Value> {
         self.tables.iter().filter_map(|table| {
             let (first, rest) = path.split_first()?;
-            rest.iter().try_fold(table.get(*first)?, |value, key| value.get(*key))
+            rest.iter()
+                .try_fold(table.get(*first)?, |value, key| value.get(*key))
         })
     }
 
@@ -96,7 +105,8 @@ impl CargoConfig {
                     list.as_string = true;
                 }
                 Value::Array(items) => {
-                    list.flags.extend(items.iter().filter_map(Value::as_str).map(String::from));
+                    list.flags
+                        .extend(items.iter().filter_map(Value::as_str).map(String::from));
                 }
                 _ => {}
             }
@@ -107,7 +117,11 @@ impl CargoConfig {
     /// The names under `target`: triples and `cfg(..)` expressions, sorted.
     #[must_use]
     pub fn target_names(&self) -> BTreeSet<&str> {
-        self.values(&["target"]).filter_map(Value::as_table).flat_map(Table::keys).map(String::as_str).collect()
+        self.values(&["target"])
+            .filter_map(Value::as_table)
+            .flat_map(Table::keys)
+            .map(String::as_str)
+            .collect()
     }
 
     /// What `[env]` gives a variable, and whether it does so by force.
@@ -117,7 +131,10 @@ impl CargoConfig {
             .filter_map(|value| match value {
                 Value::String(text) => Some((text.clone(), false)),
                 Value::Table(table) => {
-                    let force = table.get("force").and_then(Value::as_bool).unwrap_or_default();
+                    let force = table
+                        .get("force")
+                        .and_then(Value::as_bool)
+                        .unwrap_or_default();
                     Some((table.get("value")?.as_str()?.to_owned(), force))
                 }
                 _ => None,
@@ -128,7 +145,10 @@ impl CargoConfig {
 
 fn config_file(dir: &Path) -> Option<PathBuf> {
     // Where both names exist cargo takes the one without an extension.
-    ["config", "config.toml"].iter().map(|name| dir.join(name)).find(|file| file.is_file())
+    ["config", "config.toml"]
+        .iter()
+        .map(|name| dir.join(name))
+        .find(|file| file.is_file())
 }
 
 fn includes(table: &Table) -> Vec<&str> {

@@ -13,9 +13,14 @@ pub fn vars() -> BTreeMap<String, String> {
 }
 
 /// A directory that a variable names.
-#[expect(clippy::disallowed_methods, reason = "cargo is one of the crates that read it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo is one of the crates that read it"
+)]
 pub(crate) fn path(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 /// Where cargo keeps what it downloads.

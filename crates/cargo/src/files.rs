@@ -75,7 +75,10 @@ pub enum FilesError {
 ///
 /// See [`FilesError`]; nothing there is one too.
 pub fn entries(rule: &FileRule) -> Result<Vec<EntryPlan>, FilesError> {
-    let gather = Gather { rule, exclude: matchers(rule, &rule.exclude)? };
+    let gather = Gather {
+        rule,
+        exclude: matchers(rule, &rule.exclude)?,
+    };
     let mut found = BTreeMap::new();
     if rule.from.contains(['*', '?', '[', '{']) && !rule.root.join(&rule.from).exists() {
         gather.glob(&mut found)?;
@@ -113,7 +116,10 @@ impl Gather<'_> {
     }
 
     fn path(&self, from: &Path, found: &mut Found) -> Result<(), FilesError> {
-        let nothing = |_| FilesError::Nothing { origin: self.origin(), path: from.to_path_buf() };
+        let nothing = |_| FilesError::Nothing {
+            origin: self.origin(),
+            path: from.to_path_buf(),
+        };
         let kind = std::fs::metadata(from).map_err(nothing)?.file_type();
         if kind.is_dir() {
             self.add_directory(&self.rule.to, found)?;
@@ -125,17 +131,22 @@ impl Gather<'_> {
         } else {
             self.rule.to.clone()
         };
-        self.add(from, kind, self.tree_path(to.as_bytes())?, found)
+        self.add(from, kind, &self.tree_path(to.as_bytes())?, found)
     }
 
     fn glob(&self, found: &mut Found) -> Result<(), FilesError> {
         let literal: PathBuf = Path::new(&self.rule.from)
             .components()
             .take_while(|part| {
-                !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])
+                !part
+                    .as_os_str()
+                    .to_string_lossy()
+                    .contains(['*', '?', '[', '{'])
             })
             .collect();
-        let pattern = Path::new(&self.rule.from).strip_prefix(&literal).unwrap_or(Path::new(""));
+        let pattern = Path::new(&self.rule.from)
+            .strip_prefix(&literal)
+            .unwrap_or(Path::new(""));
         let pattern = pattern.to_string_lossy().into_owned();
         let matcher = matchers(self.rule, std::slice::from_ref(&pattern))?;
         let base = self.rule.root.join(literal);
@@ -144,7 +155,10 @@ impl Gather<'_> {
         }
         if found.is_empty() {
             let path = self.rule.root.join(&self.rule.from);
-            return Err(FilesError::Nothing { origin: self.origin(), path });
+            return Err(FilesError::Nothing {
+                origin: self.origin(),
+                path,
+            });
         }
         Ok(())
     }
@@ -156,7 +170,10 @@ impl Gather<'_> {
         glob: Option<&GlobMatcher>,
         found: &mut Found,
     ) -> Result<(), FilesError> {
-        let walk = WalkDir::new(base).min_depth(1).sort_by_file_name().into_iter();
+        let walk = WalkDir::new(base)
+            .min_depth(1)
+            .sort_by_file_name()
+            .into_iter();
         let relative = |path: &Path| path.strip_prefix(base).unwrap_or(path).to_path_buf();
         let walk = walk.filter_entry(|entry| {
             let path = relative(entry.path());
@@ -167,8 +184,16 @@ impl Gather<'_> {
             let path = relative(entry.path());
             let fits = |glob: &GlobMatcher| path.ancestors().any(|path| glob.is_match(path));
             if glob.is_none_or(fits) {
-                let to = [self.rule.to.trim_end_matches('/').as_bytes(), &host::bytes(&path)];
-                self.add(entry.path(), entry.file_type(), self.tree_path(&to.join(&b'/'))?, found)?;
+                let to = [
+                    self.rule.to.trim_end_matches('/').as_bytes(),
+                    &host::bytes(&path),
+                ];
+                self.add(
+                    entry.path(),
+                    entry.file_type(),
+                    &self.tree_path(&to.join(&b'/'))?,
+                    found,
+                )?;
             }
         }
         Ok(())
@@ -179,7 +204,11 @@ impl Gather<'_> {
         let source = error
             .into_io_error()
             .unwrap_or_else(|| std::io::Error::other("a symlink leads back to itself"));
-        FilesError::Read { origin: self.origin(), path, source }
+        FilesError::Read {
+            origin: self.origin(),
+            path,
+            source,
+        }
     }
 
     fn tree_path(&self, path: &[u8]) -> Result<TreePath, FilesError> {
@@ -198,7 +227,12 @@ impl Gather<'_> {
     fn add_directory(&self, to: &str, found: &mut Found) -> Result<(), FilesError> {
         let path = self.tree_path(to.as_bytes())?;
         if !path.is_root() {
-            self.insert(EntryKind::Directory { path: path.clone() }, self.dir_mode(), &path, found);
+            self.insert(
+                EntryKind::Directory { path: path.clone() },
+                self.dir_mode(),
+                &path,
+                found,
+            );
         }
         Ok(())
     }
@@ -211,24 +245,46 @@ impl Gather<'_> {
         &self,
         from: &Path,
         kind: std::fs::FileType,
-        path: TreePath,
+        path: &TreePath,
         found: &mut Found,
     ) -> Result<(), FilesError> {
-        let read =
-            |source| FilesError::Read { origin: self.origin(), path: from.to_path_buf(), source };
+        let read = |source| FilesError::Read {
+            origin: self.origin(),
+            path: from.to_path_buf(),
+            source,
+        };
         let (what, mode) = if kind.is_dir() {
             (EntryKind::Directory { path: path.clone() }, self.dir_mode())
         } else if kind.is_symlink() {
             let target = host::bytes(&std::fs::read_link(from).map_err(read)?);
-            (EntryKind::Symlink { path: path.clone(), target }, 0o777)
+            (
+                EntryKind::Symlink {
+                    path: path.clone(),
+                    target,
+                },
+                0o777,
+            )
         } else if kind.is_file() {
             let executable = host::is_executable(from).map_err(read)?;
-            let mode = self.rule.mode.unwrap_or(if executable { 0o755 } else { 0o644 });
-            (EntryKind::File { path: path.clone(), file: from.to_path_buf(), fold: true }, mode)
+            let mode = self
+                .rule
+                .mode
+                .unwrap_or(if executable { 0o755 } else { 0o644 });
+            (
+                EntryKind::File {
+                    path: path.clone(),
+                    file: from.to_path_buf(),
+                    fold: true,
+                },
+                mode,
+            )
         } else {
-            return Err(FilesError::Kind { origin: self.origin(), path: from.to_path_buf() });
+            return Err(FilesError::Kind {
+                origin: self.origin(),
+                path: from.to_path_buf(),
+            });
         };
-        self.insert(what, mode, &path, found);
+        self.insert(what, mode, path, found);
         Ok(())
     }
 
@@ -239,7 +295,12 @@ impl Gather<'_> {
             gid: self.rule.gid,
             ..EntryAttributes::default()
         };
-        let entry = EntryPlan { what, attributes, line: 0, origin: Some(self.origin()) };
+        let entry = EntryPlan {
+            what,
+            attributes,
+            line: 0,
+            origin: Some(self.origin()),
+        };
         found.insert(path.as_bytes().to_vec(), entry);
     }
 }

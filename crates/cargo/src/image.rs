@@ -41,7 +41,9 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
         write_file(file, &bytes)?;
     }
     if args.output.print_plan {
-        plan.write_to(&mut std::io::stdout().lock())?;
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        plan.write_to(&mut out)?;
+        out.flush()?;
         return Ok(summary);
     }
     let target_dir = metadata.target_directory.as_std_path();
@@ -93,8 +95,11 @@ fn cargo_metadata(args: &ImageArgs) -> Result<Metadata> {
 
 fn settings<'a>(args: &ImageArgs, metadata: &'a Metadata) -> Result<(&'a Package, Found)> {
     let root = metadata.workspace_root.join("Cargo.toml");
-    let mut workspace =
-        metadata::read(&metadata.workspace_metadata, root.as_std_path(), Scope::Workspace)?;
+    let mut workspace = metadata::read(
+        &metadata.workspace_metadata,
+        root.as_std_path(),
+        Scope::Workspace,
+    )?;
     let mut flags = args.settings();
     let here = std::env::current_dir().context("cannot tell the current directory")?;
     for rule in &mut flags.files {
@@ -102,8 +107,11 @@ fn settings<'a>(args: &ImageArgs, metadata: &'a Metadata) -> Result<(&'a Package
     }
     let asking = env::path("CARGO_MANIFEST_DIR");
     let package = project::select_package(metadata, &flags, &workspace, asking.as_deref())?;
-    let mut own =
-        metadata::read(&package.metadata, package.manifest_path.as_std_path(), Scope::Package)?;
+    let mut own = metadata::read(
+        &package.metadata,
+        package.manifest_path.as_std_path(),
+        Scope::Package,
+    )?;
     let mut rules = Rules {
         workspace: std::mem::take(&mut workspace.files),
         dependencies: Vec::new(),
@@ -112,9 +120,17 @@ fn settings<'a>(args: &ImageArgs, metadata: &'a Metadata) -> Result<(&'a Package
     rules.own.append(&mut flags.files);
     for dependency in project::local_libraries(metadata, package) {
         let manifest = dependency.manifest_path.as_std_path();
-        rules.dependencies.extend(metadata::read(&dependency.metadata, manifest, Scope::Package)?.files);
+        rules
+            .dependencies
+            .extend(metadata::read(&dependency.metadata, manifest, Scope::Package)?.files);
     }
-    Ok((package, Found { settings: workspace.overlay(own).overlay(flags), rules }))
+    Ok((
+        package,
+        Found {
+            settings: workspace.overlay(own).overlay(flags),
+            rules,
+        },
+    ))
 }
 
 fn plan(
@@ -127,8 +143,12 @@ fn plan(
 ) -> Result<Plan> {
     let settings = &found.settings;
     let builder = Builder::new(args, metadata, settings.remap_paths)?;
-    let mut targets: Vec<Option<&str>> =
-        settings.platforms.iter().flatten().map(|triple| Some(triple.as_str())).collect();
+    let mut targets: Vec<Option<&str>> = settings
+        .platforms
+        .iter()
+        .flatten()
+        .map(|triple| Some(triple.as_str()))
+        .collect();
     if targets.is_empty() {
         targets.push(None);
     }
@@ -167,16 +187,28 @@ fn plan(
         annotations: BTreeMap::new(),
         media_types: assemble::media_types(settings),
     });
-    let tags = settings.tags.clone().unwrap_or_else(|| vec![package.name.to_lowercase()]);
-    Ok(Plan { names: tags.iter().map(|tag| name(tag)).collect::<Result<_>>()?, index, images })
+    let tags = settings
+        .tags
+        .clone()
+        .unwrap_or_else(|| vec![package.name.to_lowercase()]);
+    Ok(Plan {
+        names: tags.iter().map(|tag| name(tag)).collect::<Result<_>>()?,
+        index,
+        images,
+    })
 }
 
 /// A tag as the image is published under it: a reference, as it is written, with a tag.
 fn name(tag: &str) -> Result<String> {
-    let reference: Reference =
-        tag.parse().with_context(|| format!("`{tag}` cannot be an image's name"))?;
+    let reference: Reference = tag
+        .parse()
+        .with_context(|| format!("`{tag}` cannot be an image's name"))?;
     let bare = reference.tag().is_none() && reference.digest().is_none();
-    Ok(if bare { format!("{tag}:latest") } else { tag.to_owned() })
+    Ok(if bare {
+        format!("{tag}:latest")
+    } else {
+        tag.to_owned()
+    })
 }
 
 /// All targets are looked at before the first is built for.
@@ -186,21 +218,25 @@ fn check_targets(builder: &Builder<'_>, targets: &[Option<&str>]) -> Result<()> 
         let triple = target.unwrap_or(builder.host());
         let platform = builder.check_target(triple)?.to_string();
         if let Some(other) = platforms.insert(platform.clone(), triple) {
-            bail!("targets `{other}` and `{triple}` are both platform `{platform}`: an index has one image for each");
+            bail!(
+                "targets `{other}` and `{triple}` are both platform `{platform}`: an index has one image for each"
+            );
         }
     }
     Ok(())
 }
 
 fn warn_of_paths(builder: &Builder<'_>, binary: &Binary, reporter: &Reporter) -> Result<()> {
-    let Some(renames) = builder.renames() else { return Ok(()) };
-    let prefixes: Vec<&str> = renames.pairs().iter().map(|(from, _)| from.as_str()).collect();
+    let Some(renames) = builder.renames() else {
+        return Ok(());
+    };
+    let prefixes = renames.unwanted();
     let found = leaks::find(&binary.file, &prefixes)
         .with_context(|| format!("cannot read `{}`", binary.file.display()))?;
     if !found.is_empty() {
         reporter.warn(&format!(
             "binary `{}` names `{}` of this machine, so it is another one where that is called \
-             otherwise: some crate writes it by itself, as `env!(\"CARGO_MANIFEST_DIR\")` does",
+             otherwise; `docs/cargo.md` says which paths cannot be renamed",
             binary.name,
             found.join("`, `")
         ));
@@ -210,7 +246,10 @@ fn warn_of_paths(builder: &Builder<'_>, binary: &Binary, reporter: &Reporter) ->
 
 fn source_date_epoch() -> Result<Option<i64>> {
     let vars = env::vars();
-    let Some(text) = vars.get("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
+    let Some(text) = vars
+        .get("SOURCE_DATE_EPOCH")
+        .filter(|text| !text.is_empty())
+    else {
         return Ok(None);
     };
     let seconds = text.parse().ok().filter(|seconds| *seconds >= 0);

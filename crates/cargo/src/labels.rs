@@ -24,8 +24,14 @@ pub fn from_package(package: &Package) -> BTreeMap<String, String> {
     let version = package.version.to_string();
     let authors = package.authors.join(", ");
     // `MIT/Apache-2.0` is how Cargo wrote it before SPDX expressions.
-    let licenses = package.license.as_ref().map(|license| license.replace('/', " OR "));
-    let home = package.homepage.as_deref().or(package.repository.as_deref());
+    let licenses = package
+        .license
+        .as_ref()
+        .map(|license| license.replace('/', " OR "));
+    let home = package
+        .homepage
+        .as_deref()
+        .or(package.repository.as_deref());
     put("title", Some(package.name.as_str()));
     put("version", Some(&version));
     put("description", package.description.as_deref());
@@ -63,9 +69,16 @@ pub enum StampError {
 pub fn from_git(dir: &Path) -> Result<BTreeMap<String, String>, StampError> {
     let revision = git(dir, &["rev-parse", "HEAD"])?;
     let dirty = !git(dir, &["status", "--porcelain", "--untracked-files=no"])?.is_empty();
-    let revision = if dirty { format!("{revision}-dirty") } else { revision };
+    let revision = if dirty {
+        format!("{revision}-dirty")
+    } else {
+        revision
+    };
     let mut labels = BTreeMap::from([(format!("{PREFIX}revision"), revision)]);
-    if let (false, Ok(tag)) = (dirty, git(dir, &["describe", "--tags", "--exact-match", "HEAD"])) {
+    if let (false, Ok(tag)) = (
+        dirty,
+        git(dir, &["describe", "--tags", "--exact-match", "HEAD"]),
+    ) {
         labels.insert(format!("{PREFIX}ref.name"), tag);
     }
     Ok(labels)
@@ -82,5 +95,8 @@ fn git(dir: &Path, arguments: &[&str]) -> Result<String, StampError> {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(StampError::Git { arguments: arguments.join(" "), message })
+    Err(StampError::Git {
+        arguments: arguments.join(" "),
+        message,
+    })
 }

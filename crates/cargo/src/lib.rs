@@ -60,6 +60,7 @@ pub mod progress;
 pub mod project;
 pub mod remap;
 mod report;
+mod rule_text;
 pub mod settings;
 pub mod surroundings;
 mod table;

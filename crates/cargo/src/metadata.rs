@@ -58,11 +58,19 @@ pub const KEYS: &[&str] = &[
     "working-dir",
 ];
 
-const FILE_KEYS: &[&str] =
-    &["dir-mode", "exclude", "from", "gid", "layer", "mode", "to", "uid"];
+const FILE_KEYS: &[&str] = &[
+    "dir-mode", "exclude", "from", "gid", "layer", "mode", "to", "uid",
+];
 const USER_KEYS: &[&str] = &["gid", "home", "name", "shell", "uid"];
-const HEALTH_KEYS: &[&str] =
-    &["cmd", "interval", "retries", "shell", "start-interval", "start-period", "timeout"];
+const HEALTH_KEYS: &[&str] = &[
+    "cmd",
+    "interval",
+    "retries",
+    "shell",
+    "start-interval",
+    "start-period",
+    "timeout",
+];
 const COMPRESSION_KEYS: &[&str] = &["block-size", "codec", "level"];
 
 /// Reads the `image` table of a manifest's `metadata`, as `cargo metadata` prints it.
@@ -73,7 +81,9 @@ const COMPRESSION_KEYS: &[&str] = &["block-size", "codec", "level"];
 ///
 /// An unknown key, or a value of another type or form than its key takes.
 pub fn read(metadata: &Value, manifest: &Path, scope: Scope) -> Result<Settings, MetadataError> {
-    let Some(image) = metadata.get("image") else { return Ok(Settings::default()) };
+    let Some(image) = metadata.get("image") else {
+        return Ok(Settings::default());
+    };
     let (place, known) = match scope {
         Scope::Workspace => ("workspace.metadata.image", [KEYS, &["package"]].concat()),
         Scope::Package => ("package.metadata.image", KEYS.to_vec()),
@@ -125,8 +135,10 @@ fn read_run(table: &Reader<'_>, settings: &mut Settings) -> Result<(), MetadataE
     settings.volumes = set(table.list("volumes", value::image_path)?);
     settings.working_dir = table.parsed("working-dir", value::image_path)?;
     settings.stop_signal = table.parsed_or_number("stop-signal", string)?;
-    settings.healthcheck =
-        table.value("healthcheck").map(|value| healthcheck(table, value)).transpose()?;
+    settings.healthcheck = table
+        .value("healthcheck")
+        .map(|value| healthcheck(table, value))
+        .transpose()?;
     Ok(())
 }
 
@@ -157,7 +169,9 @@ fn file(manifest: &Path, place: String, item: &Value) -> Result<FileRule, Metada
     let table = Reader::new(manifest, place, item, FILE_KEYS)?;
     Ok(FileRule {
         from: table.string("from")?.ok_or_else(|| table.missing("from"))?,
-        to: table.parsed("to", value::image_path)?.ok_or_else(|| table.missing("to"))?,
+        to: table
+            .parsed("to", value::image_path)?
+            .ok_or_else(|| table.missing("to"))?,
         mode: table.parsed("mode", value::mode)?,
         dir_mode: table.parsed("dir-mode", value::mode)?,
         uid: table.number("uid", u64::from(u32::MAX))?,
@@ -189,9 +203,12 @@ fn user(manifest: &Path, place: String, item: &Value) -> Result<UserRule, Metada
 
 fn healthcheck(parent: &Reader<'_>, value: &Value) -> Result<Healthcheck, MetadataError> {
     let table = match value {
-        Value::Object(_) => {
-            Reader::new(parent.file, parent.place_of("healthcheck"), value, HEALTH_KEYS)?
-        }
+        Value::Object(_) => Reader::new(
+            parent.file,
+            parent.place_of("healthcheck"),
+            value,
+            HEALTH_KEYS,
+        )?,
         Value::Array(_) => {
             let words = parent.list("healthcheck", string)?.unwrap_or_default();
             return Ok(command(words));
@@ -216,7 +233,9 @@ fn healthcheck(parent: &Reader<'_>, value: &Value) -> Result<Healthcheck, Metada
         timeout: table.parsed("timeout", value::duration)?,
         start_period: table.parsed("start-period", value::duration)?,
         start_interval: table.parsed("start-interval", value::duration)?,
-        retries: table.number("retries", i32::MAX as u64)?.and_then(|n| i64::try_from(n).ok()),
+        retries: table
+            .number("retries", i32::MAX as u64)?
+            .and_then(|n| i64::try_from(n).ok()),
         ..Healthcheck::default()
     })
 }
@@ -224,7 +243,10 @@ fn healthcheck(parent: &Reader<'_>, value: &Value) -> Result<Healthcheck, Metada
 /// A check that runs these words.
 pub(crate) fn command(words: Vec<String>) -> Healthcheck {
     let test = std::iter::once("CMD".to_owned()).chain(words).collect();
-    Healthcheck { test, ..Healthcheck::default() }
+    Healthcheck {
+        test,
+        ..Healthcheck::default()
+    }
 }
 
 fn compression(
@@ -233,10 +255,18 @@ fn compression(
 ) -> Result<cooperage_compress::Encoding, MetadataError> {
     let place = parent.place_of("compression");
     let table = Reader::new(parent.file, place.clone(), value, COMPRESSION_KEYS)?;
-    let codec = |text: &str| value::compression(text).and_then(|encoding| {
-        if text.contains(':') { Err("expected a codec alone".to_owned()) } else { Ok(encoding) }
-    });
-    let mut encoding = table.parsed("codec", codec)?.ok_or_else(|| table.missing("codec"))?;
+    let codec = |text: &str| {
+        value::compression(text).and_then(|encoding| {
+            if text.contains(':') {
+                Err("expected a codec alone".to_owned())
+            } else {
+                Ok(encoding)
+            }
+        })
+    };
+    let mut encoding = table
+        .parsed("codec", codec)?
+        .ok_or_else(|| table.missing("codec"))?;
     let refuse = |error: cooperage_compress::EncodingError| {
         parent.wrong(place.clone(), &error.to_string(), value)
     };
@@ -259,7 +289,12 @@ fn check_twice(table: &Reader<'_>, settings: &Settings) -> Result<(), MetadataEr
             let expected = "expected no part that is also given here";
             return Err(table.wrong(place(), expected, value));
         }
-        if settings.unset.intersection(&settings.inherit).next().is_some() {
+        if settings
+            .unset
+            .intersection(&settings.inherit)
+            .next()
+            .is_some()
+        {
             let expected = "expected a part either in `unset` or in `inherit`";
             return Err(table.wrong(place(), expected, value));
         }
@@ -269,7 +304,9 @@ fn check_twice(table: &Reader<'_>, settings: &Settings) -> Result<(), MetadataEr
 
 /// A base in a file is relative to the manifest that names it.
 fn rebase(base: &str, manifest: &Path) -> String {
-    let Some((scheme, rest)) = base.split_once(':') else { return base.to_owned() };
+    let Some((scheme, rest)) = base.split_once(':') else {
+        return base.to_owned();
+    };
     let root = manifest.parent().unwrap_or(Path::new(""));
     if rest.is_empty() || Path::new(rest).is_absolute() {
         return base.to_owned();
@@ -294,7 +331,10 @@ pub(crate) fn vocabulary(text: &str) -> Result<Vocabulary, String> {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it stands where parsers that can fail stand")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands where parsers that can fail stand"
+)]
 fn string(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }

@@ -22,7 +22,10 @@ impl Bases for Media {
         reference: &str,
     ) -> Result<(Box<dyn Source>, Descriptor), cooperage_blob::Error> {
         let refuse = |error: &dyn std::error::Error| {
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause = error
+                .source()
+                .map(|cause| format!(": {cause}"))
+                .unwrap_or_default();
             cooperage_blob::Error::unsupported(format!("{error}{cause}"))
         };
         let location: Location = reference.parse().map_err(|error| refuse(&error))?;
@@ -51,8 +54,12 @@ pub(crate) fn write(
         options.threads = threads;
     }
     let default = Location::new(Medium::Oci, &target_dir.join("image"));
-    let mut locations =
-        args.output.output.iter().map(|text| text.parse()).collect::<Result<Vec<Location>, _>>()?;
+    let mut locations = args
+        .output
+        .output
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<Vec<Location>, _>>()?;
     if locations.is_empty() {
         locations.push(default.clone());
     }
@@ -60,7 +67,9 @@ pub(crate) fn write(
     let mut done: Vec<String> = Vec::new();
     locations.sort_by_key(|location| location.medium() != Medium::Oci);
     for location in &locations {
-        let first = locations.first().filter(|first| first.medium() == Medium::Oci);
+        let first = locations
+            .first()
+            .filter(|first| first.medium() == Medium::Oci);
         let report = match first.filter(|_| !done.is_empty()) {
             Some(first) => copy_to(first, location, plan, &options, summary)?,
             None => build_to(location, plan, &options, summary)?,
@@ -68,7 +77,12 @@ pub(crate) fn write(
         if let Some(report) = report {
             tell(&report, location, reporter);
         }
-        done.push(location.to_string());
+        // What is printed can be handed to other commands, and means this image.
+        let named = match (location.name(), plan.names.first()) {
+            (None, Some(name)) => location.clone().with_name(name),
+            _ => location.clone(),
+        };
+        done.push(named.to_string());
     }
     summary.outputs = done;
     if locations[0] == default {
@@ -82,8 +96,15 @@ fn check_bases(plan: &Plan, options: &BuildOptions<'_>) -> Result<()> {
     for image in &plan.images {
         let missing = check_base(image, options)?;
         if let (false, Some(base)) = (missing.is_empty(), &image.base) {
-            let lines: Vec<String> = missing.iter().map(|missing| format!("\n  {missing}")).collect();
-            bail!("the base `{}` lacks what the program needs:{}", base.reference, lines.concat());
+            let lines: Vec<String> = missing
+                .iter()
+                .map(|missing| format!("\n  {missing}"))
+                .collect();
+            bail!(
+                "the base `{}` lacks what the program needs:{}",
+                base.reference,
+                lines.concat()
+            );
         }
     }
     Ok(())
@@ -104,8 +125,18 @@ fn build_to(
     summary: &mut Summary,
 ) -> Result<Option<Report>> {
     let sink = location.create(&DestinationOptions::default())?;
-    let names = names(location, plan).into_iter().map(String::from).collect();
-    let built = build(&Plan { names, ..plan.clone() }, &sink, options)?;
+    let names = names(location, plan)
+        .into_iter()
+        .map(String::from)
+        .collect();
+    let built = build(
+        &Plan {
+            names,
+            ..plan.clone()
+        },
+        &sink,
+        options,
+    )?;
     summary.record(&built);
     Ok(sink.finish()?.report)
 }
@@ -120,11 +151,20 @@ fn copy_to(
     let opened = from.open()?;
     let roots = opened.roots()?;
     let is_ours = |root: &&Root| root.descriptor.digest.to_string() == summary.digest;
-    let root = roots.iter().find(is_ours).context("the image just built is not there any more")?;
+    let root = roots
+        .iter()
+        .find(is_ours)
+        .context("the image just built is not there any more")?;
     let sink = location.create(&DestinationOptions::default())?;
-    let copying = CopyOptions { jobs: options.threads, progress: options.progress };
+    let copying = CopyOptions {
+        jobs: options.threads,
+        progress: options.progress,
+    };
     for name in names(location, plan) {
-        let root = Root { name: Some(name.to_owned()), ..root.clone() };
+        let root = Root {
+            name: Some(name.to_owned()),
+            ..root.clone()
+        };
         copy(opened.source(), &root, &sink, &copying)
             .with_context(|| format!("cannot write `{location}`"))?;
     }
@@ -153,6 +193,8 @@ fn collect(location: &Location, reporter: &Reporter) {
     let collected = Layout::open(location.path()).map(|layout| layout.gc(&GcOptions::default()));
     // Another build may be writing there just now; the next one will collect.
     if let Err(error) = collected {
-        reporter.warn(&format!("`{location}` could not be cleared of earlier images: {error}"));
+        reporter.warn(&format!(
+            "`{location}` could not be cleared of earlier images: {error}"
+        ));
     }
 }

@@ -29,20 +29,26 @@ impl Bars {
 
     fn with<T>(&self, act: impl FnOnce(&mut Running) -> T) -> T {
         // A bar drawn wrong is all that a panic elsewhere can have left behind.
-        act(&mut self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        act(&mut self
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
 impl Progress for Bars {
     fn start(&self, what: &str, total: Option<u64>) -> u64 {
         let (bar, template) = match total {
-            Some(total) => {
-                (ProgressBar::new(total), "{msg:30!} {bar:30} {bytes:>11} / {total_bytes}")
-            }
+            Some(total) => (
+                ProgressBar::new(total),
+                "{msg:30!} {bar:30} {bytes:>11} / {total_bytes}",
+            ),
             None => (ProgressBar::new_spinner(), "{msg:30!} {bytes:>11}"),
         };
         let style = ProgressStyle::with_template(template).expect("the template is well formed");
-        let bar = self.all.add(bar.with_style(style).with_message(what.to_owned()));
+        let bar = self
+            .all
+            .add(bar.with_style(style).with_message(what.to_owned()));
         self.with(|running| {
             running.last += 1;
             running.bars.insert(running.last, bar);

@@ -33,7 +33,9 @@ pub enum SelectError {
         package: String,
     },
     /// No package has a binary.
-    #[error("no package of this workspace has a binary: an image needs a program, such as `src/main.rs`")]
+    #[error(
+        "no package of this workspace has a binary: an image needs a program, such as `src/main.rs`"
+    )]
     NoBinaries,
     /// A package has no binary of that name.
     #[error("package `{package}` has no binary `{name}`; it has `{}`", names.join("`, `"))]
@@ -97,7 +99,9 @@ pub fn select_package<'a>(
     fit.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
     match (&fit[..], root) {
         ([package], _) => Ok(package),
-        ([], Some(root)) => Err(SelectError::NoBinary { package: root.name.to_string() }),
+        ([], Some(root)) => Err(SelectError::NoBinary {
+            package: root.name.to_string(),
+        }),
         ([], None) => Err(SelectError::NoBinaries),
         _ => Err(SelectError::SeveralPackages {
             names: fit.iter().map(|package| package.name.to_string()).collect(),
@@ -106,7 +110,12 @@ pub fn select_package<'a>(
 }
 
 fn is_in(package: &Package, dir: Option<&Path>) -> bool {
-    dir.is_some_and(|dir| package.manifest_path.parent().is_some_and(|own| own.as_std_path() == dir))
+    dir.is_some_and(|dir| {
+        package
+            .manifest_path
+            .parent()
+            .is_some_and(|own| own.as_std_path() == dir)
+    })
 }
 
 fn named_package<'a>(metadata: &'a Metadata, spec: &str) -> Result<&'a Package, SelectError> {
@@ -120,11 +129,21 @@ fn named_package<'a>(metadata: &'a Metadata, spec: &str) -> Result<&'a Package, 
                 && version.is_none_or(|version| package.version.to_string() == version))
     };
     let members = metadata.workspace_packages();
-    members.iter().find(|package| fits(package)).copied().ok_or_else(|| {
-        let names: Vec<&str> = members.iter().map(|package| package.name.as_str()).collect();
-        let suggestion = nearest(name, &names).map(String::from);
-        SelectError::NoPackage { name: spec.to_owned(), suggestion }
-    })
+    members
+        .iter()
+        .find(|package| fits(package))
+        .copied()
+        .ok_or_else(|| {
+            let names: Vec<&str> = members
+                .iter()
+                .map(|package| package.name.as_str())
+                .collect();
+            let suggestion = nearest(name, &names).map(String::from);
+            SelectError::NoPackage {
+                name: spec.to_owned(),
+                suggestion,
+            }
+        })
 }
 
 /// The names of a package's binaries, sorted.
@@ -142,7 +161,12 @@ fn binaries(package: &Package) -> Vec<&str> {
 /// When there is none, or several.
 pub fn select_binary(package: &Package, wanted: Option<&str>) -> Result<String, SelectError> {
     let names = binaries(package);
-    let owned = || names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let owned = || {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
     let name = package.name.to_string();
     match (wanted.or(package.default_run.as_deref()), &names[..]) {
         (_, []) => Err(SelectError::NoBinary { package: name }),
@@ -153,7 +177,10 @@ pub fn select_binary(package: &Package, wanted: Option<&str>) -> Result<String, 
             names: owned(),
         }),
         (None, [only]) => Ok((*only).to_owned()),
-        (None, _) => Err(SelectError::SeveralBinaries { package: name, names: owned() }),
+        (None, _) => Err(SelectError::SeveralBinaries {
+            package: name,
+            names: owned(),
+        }),
     }
 }
 
@@ -162,7 +189,10 @@ pub fn select_binary(package: &Package, wanted: Option<&str>) -> Result<String, 
 /// Cargo names these by their absolute path, so the names of their symbols depend on the place.
 #[must_use]
 pub fn strays(metadata: &Metadata) -> Vec<(&Package, PathBuf)> {
-    let local = metadata.packages.iter().filter(|package| package.source.is_none());
+    let local = metadata
+        .packages
+        .iter()
+        .filter(|package| package.source.is_none());
     let dirs = local.filter_map(|package| Some((package, package.manifest_path.parent()?)));
     dirs.filter(|(_, dir)| !dir.starts_with(&metadata.workspace_root))
         .map(|(package, dir)| (package, dir.as_std_path().to_path_buf()))
@@ -183,7 +213,9 @@ pub fn needed<'a>(metadata: &'a Metadata, package: &'a Package) -> BTreeSet<&'a 
     while let Some(node) = left.pop().and_then(|id| nodes.get(id)) {
         for dependency in &node.deps {
             let kinds = &dependency.dep_kinds;
-            let built = kinds.iter().any(|kind| kind.kind != DependencyKind::Development);
+            let built = kinds
+                .iter()
+                .any(|kind| kind.kind != DependencyKind::Development);
             if built && needed.insert(&dependency.pkg) {
                 left.push(&dependency.pkg);
             }

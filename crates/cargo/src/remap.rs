@@ -22,30 +22,39 @@ const OUR_TARGET_KEY: &str = "cfg(not(cooperage))";
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Renames {
     pairs: Vec<(String, String)>,
+    toolchain: Vec<(String, String)>,
 }
 
 impl Renames {
     /// Adds a prefix. A path below several prefixes gets the name of the longest.
     pub fn add(&mut self, from: &str, to: &str) {
-        let from = from.trim_end_matches('/');
-        if from.is_empty() || self.pairs.iter().any(|(known, _)| known == from) {
-            return;
-        }
-        self.pairs.push((from.to_owned(), to.to_owned()));
-        // Compilers take the last match, so the longest comes last.
-        self.pairs.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.cmp(b)));
+        add(&mut self.pairs, from, to);
     }
 
-    /// The pairs, shortest prefix first.
+    /// Adds a prefix that only `rustc` writes. A distribution's toolchain lies in `/usr`, of which
+    /// C compilers and programs speak too.
+    pub fn add_toolchain(&mut self, from: &str, to: &str) {
+        add(&mut self.toolchain, from, to);
+    }
+
+    /// The prefixes that a binary should not name: all but the toolchain's, and but those that are
+    /// another's new name.
     #[must_use]
-    pub fn pairs(&self) -> &[(String, String)] {
-        &self.pairs
+    pub fn unwanted(&self) -> Vec<&str> {
+        let is_name = |from: &str| self.pairs.iter().any(|(_, to)| to == from);
+        let prefixes = self.pairs.iter().map(|(from, _)| from.as_str());
+        prefixes.filter(|from| !is_name(from)).collect()
     }
 
-    /// Flags for `rustc`.
+    /// Flags for `rustc`, the longest prefix last, since of several that fit it takes the last.
     #[must_use]
     pub fn rust_flags(&self) -> Vec<String> {
-        self.pairs.iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")).collect()
+        let mut pairs: Vec<_> = self.toolchain.iter().chain(&self.pairs).collect();
+        pairs.sort_by_key(|(from, _)| from.len());
+        pairs
+            .into_iter()
+            .map(|(from, to)| format!("--remap-path-prefix={from}={to}"))
+            .collect()
     }
 
     /// Flags for C compilers (GCC 8, Clang 10 and later). A prefix with white space is left out:
@@ -58,6 +67,15 @@ impl Renames {
             .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"))
             .collect()
     }
+}
+
+fn add(pairs: &mut Vec<(String, String)>, from: &str, to: &str) {
+    let from = from.trim_end_matches('/');
+    if from.is_empty() || pairs.iter().any(|(known, _)| known == from) {
+        return;
+    }
+    pairs.push((from.to_owned(), to.to_owned()));
+    pairs.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.cmp(b)));
 }
 
 /// What is done to a `cargo build` so that flags reach the compilers.
@@ -96,13 +114,29 @@ pub type Vars = BTreeMap<String, String>;
 ///
 /// Spec: The Cargo Book § Configuration, `build.rustflags`.
 #[must_use]
-pub fn rust_changes(flags: &[String], vars: &Vars, config: &CargoConfig, target: &Target) -> Change {
-    let split = |text: &String| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+pub fn rust_changes(
+    flags: &[String],
+    vars: &Vars,
+    config: &CargoConfig,
+    target: &Target,
+) -> Change {
+    let split = |text: &String| {
+        text.split_whitespace()
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
     if let Some(encoded) = vars.get("CARGO_ENCODED_RUSTFLAGS") {
-        let user = encoded.split('\u{1f}').filter(|flag| !flag.is_empty()).map(String::from);
+        let user = encoded
+            .split('\u{1f}')
+            .filter(|flag| !flag.is_empty())
+            .map(String::from);
         return encoded_env(flags, &user.collect::<Vec<_>>());
     }
-    if let Some(user) = vars.get("RUSTFLAGS").map(split).filter(|user| !user.is_empty()) {
+    if let Some(user) = vars
+        .get("RUSTFLAGS")
+        .map(split)
+        .filter(|user| !user.is_empty())
+    {
         return encoded_env(flags, &user);
     }
     let user = target_flags(vars, config, target);
@@ -114,7 +148,11 @@ pub fn rust_changes(flags: &[String], vars: &Vars, config: &CargoConfig, target:
         };
     }
     let mut user = config.flags(&["build", "rustflags"]);
-    user.flags.extend(vars.get("CARGO_BUILD_RUSTFLAGS").map(split).unwrap_or_default());
+    user.flags.extend(
+        vars.get("CARGO_BUILD_RUSTFLAGS")
+            .map(split)
+            .unwrap_or_default(),
+    );
     if user.as_string || renames(&user.flags) {
         encoded_env(flags, &user.flags)
     } else {
@@ -141,12 +179,17 @@ fn target_flags(vars: &Vars, config: &CargoConfig, target: &Target) -> Vec<Strin
 }
 
 fn renames(flags: &[String]) -> bool {
-    flags.iter().any(|flag| flag.starts_with("--remap-path-prefix"))
+    flags
+        .iter()
+        .any(|flag| flag.starts_with("--remap-path-prefix"))
 }
 
 fn encoded_env(ours: &[String], user: &[String]) -> Change {
     let all: Vec<&str> = ours.iter().chain(user).map(String::as_str).collect();
-    Change::Env { name: "CARGO_ENCODED_RUSTFLAGS".to_owned(), value: all.join("\u{1f}") }
+    Change::Env {
+        name: "CARGO_ENCODED_RUSTFLAGS".to_owned(),
+        value: all.join("\u{1f}"),
+    }
 }
 
 fn config_change(key: &str, flags: &[String]) -> Change {
@@ -161,7 +204,12 @@ fn config_change(key: &str, flags: &[String]) -> Change {
 /// set is extended, and `CFLAGS` is set if none is. Values from `[env]` of cargo's
 /// configuration count as set.
 #[must_use]
-pub fn c_changes(flags: &[String], vars: &Vars, config: &CargoConfig, target: &Target) -> Vec<Change> {
+pub fn c_changes(
+    flags: &[String],
+    vars: &Vars,
+    config: &CargoConfig,
+    target: &Target,
+) -> Vec<Change> {
     let mut changes = Vec::new();
     if flags.is_empty() {
         return changes;
@@ -180,7 +228,10 @@ pub fn c_changes(flags: &[String], vars: &Vars, config: &CargoConfig, target: &T
             changes.extend(c_change(name, &ours, vars, config));
         }
         if changes.len() == before {
-            changes.push(Change::Env { name: plain.to_owned(), value: ours.clone() });
+            changes.push(Change::Env {
+                name: plain.to_owned(),
+                value: ours.clone(),
+            });
         }
     }
     changes
@@ -192,8 +243,16 @@ fn c_change(name: &str, ours: &str, vars: &Vars, config: &CargoConfig) -> Option
     let configured = config.env(name);
     if let Some((user, true)) = &configured {
         let value = toml::Value::from(join(user));
-        return Some(Change::Config(format!("env.{name}={{value={value},force=true}}")));
+        return Some(Change::Config(format!(
+            "env.{name}={{value={value},force=true}}"
+        )));
     }
-    let user = vars.get(name).cloned().or(configured.map(|(user, _)| user))?;
-    Some(Change::Env { name: name.to_owned(), value: join(&user) })
+    let user = vars
+        .get(name)
+        .cloned()
+        .or(configured.map(|(user, _)| user))?;
+    Some(Change::Env {
+        name: name.to_owned(),
+        value: join(&user),
+    })
 }

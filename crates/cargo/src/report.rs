@@ -82,7 +82,11 @@ impl Summary {
 
     pub(crate) fn record(&mut self, built: &Built) {
         self.digest = built.descriptor.digest.to_string();
-        self.media_type = built.descriptor.media_type.as_str().to_owned();
+        built
+            .descriptor
+            .media_type
+            .as_str()
+            .clone_into(&mut self.media_type);
         self.images = built.images.iter().map(image).collect();
     }
 }
@@ -120,8 +124,16 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     pub(crate) fn new(args: &OutputArgs) -> Self {
-        let bars = if args.quiet { None } else { Bars::for_terminal() };
-        Self { format: args.format, quiet: args.quiet, bars }
+        let bars = if args.quiet {
+            None
+        } else {
+            Bars::for_terminal()
+        };
+        Self {
+            format: args.format,
+            quiet: args.quiet,
+            bars,
+        }
     }
 
     pub(crate) fn progress(&self) -> &dyn Progress {
@@ -173,7 +185,12 @@ fn text(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     let kind = if several { "index" } else { "image" };
-    writeln!(out, "{kind} {} {}", summary.names.join(", "), summary.digest)?;
+    writeln!(
+        out,
+        "{kind} {} {}",
+        summary.names.join(", "),
+        summary.digest
+    )?;
     for output in &summary.outputs {
         writeln!(out, "in    {output}")?;
     }
@@ -182,21 +199,26 @@ fn text(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
 
 /// What can be done now.
 fn next(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-    let name = summary.names.first().map_or(summary.package.as_str(), String::as_str);
+    let name = summary
+        .names
+        .first()
+        .map_or(summary.package.as_str(), String::as_str);
     writeln!(out, "next:")?;
     for output in &summary.outputs {
         match output.split_once(':') {
-            Some(("docker-archive", file)) => {
+            Some(("docker-archive", rest)) => {
+                let file = rest.split(':').next().unwrap_or(rest);
                 writeln!(out, "  docker load -i {file}")?;
                 writeln!(out, "  docker run --rm {name}")?;
             }
             Some(("oci", _)) => {
+                let tar = format!("{}.tar", summary.package);
                 writeln!(out, "  cooperage inspect {output}")?;
                 writeln!(out, "  skopeo inspect {output}")?;
-                writeln!(out, "  cooperage copy {output} docker-archive:{}.tar", summary.package)?;
-                writeln!(out, "  docker load -i {}.tar && docker run --rm {name}", summary.package)?;
+                writeln!(out, "  cooperage copy {output} docker-archive:{tar}")?;
+                writeln!(out, "  docker load -i {tar} && docker run --rm {name}")?;
             }
-            _ => writeln!(out, "  skopeo inspect {output}")?,
+            _ => writeln!(out, "  cooperage inspect {output}")?,
         }
     }
     Ok(())

@@ -156,8 +156,14 @@ pub enum Part {
     One(&'static str, String),
 }
 
-const VALUES: [&str; 6] =
-    ["user", "entrypoint", "args", "working-dir", "stop-signal", "healthcheck"];
+const VALUES: [&str; 6] = [
+    "user",
+    "entrypoint",
+    "args",
+    "working-dir",
+    "stop-signal",
+    "healthcheck",
+];
 const COLLECTIONS: [&str; 5] = ["env", "labels", "annotations", "ports", "volumes"];
 
 impl Part {
@@ -175,7 +181,10 @@ impl Part {
         let Some(name) = COLLECTIONS.into_iter().find(|name| *name == head) else {
             let names: Vec<&str> = VALUES.into_iter().chain(COLLECTIONS).collect();
             let example = "a member of a collection, such as `env.PATH`";
-            return Err(format!("expected one of `{}`, or {example}", names.join("`, `")));
+            return Err(format!(
+                "expected one of `{}`, or {example}",
+                names.join("`, `")
+            ));
         };
         match member {
             "" | "*" => Ok(Self::All(name)),
@@ -195,8 +204,10 @@ impl Settings {
         for part in over.unset.iter().chain(&over.inherit) {
             self.forget(part);
         }
-        self.unset.retain(|part| !over.sets(part) && !over.inherit.contains(part));
-        self.inherit.retain(|part| !over.sets(part) && !over.unset.contains(part));
+        self.unset
+            .retain(|part| !over.sets(part) && !over.inherit.contains(part));
+        self.inherit
+            .retain(|part| !over.sets(part) && !over.unset.contains(part));
         self.unset.extend(over.unset);
         self.inherit.extend(over.inherit);
         self.env.extend(over.env);
@@ -263,8 +274,8 @@ impl Settings {
                     map.clear();
                 }
             }
-            Part::One("ports", port) => {
-                self.ports.remove(port);
+            Part::One("ports", number) => {
+                self.ports.remove(number);
             }
             Part::One("volumes", volume) => {
                 self.volumes.remove(volume);
@@ -289,7 +300,7 @@ impl Settings {
             Part::Value(_) => self.healthcheck.is_some(),
             // Unsetting all and then giving some says: these, and not the base's.
             Part::All(_) => false,
-            Part::One("ports", port) => self.ports.contains(port),
+            Part::One("ports", number) => self.ports.contains(number),
             Part::One("volumes", volume) => self.volumes.contains(volume),
             Part::One("env", key) => self.env.contains_key(key),
             Part::One("labels", key) => self.labels.contains_key(key),

@@ -48,7 +48,9 @@ pub enum SurroundingsError {
     #[error("key `users` is for images from scratch: `/etc/passwd` would hide that of the base")]
     UsersOnBase,
     /// Libraries on a base would mix two systems.
-    #[error("key `libraries` is for images from scratch: libraries of this machine do not fit those of the base")]
+    #[error(
+        "key `libraries` is for images from scratch: libraries of this machine do not fit those of the base"
+    )]
     LibrariesOnBase,
 }
 
@@ -94,15 +96,27 @@ pub fn entries(
 }
 
 fn item(item: RuntimeItem) -> EntryPlan {
-    entry(EntryKind::Runtime(item), EntryAttributes::default(), format!("run-time item `{item}`"))
+    entry(
+        EntryKind::Runtime(item),
+        EntryAttributes::default(),
+        format!("run-time item `{item}`"),
+    )
 }
 
 fn entry(what: EntryKind, attributes: EntryAttributes, origin: String) -> EntryPlan {
-    EntryPlan { what, attributes, line: 0, origin: Some(origin) }
+    EntryPlan {
+        what,
+        attributes,
+        line: 0,
+        origin: Some(origin),
+    }
 }
 
 fn mode(mode: u32) -> EntryAttributes {
-    EntryAttributes { mode: Some(mode), ..EntryAttributes::default() }
+    EntryAttributes {
+        mode: Some(mode),
+        ..EntryAttributes::default()
+    }
 }
 
 fn library_entries(
@@ -110,7 +124,10 @@ fn library_entries(
     binary: &Binary,
     bin_path: &str,
 ) -> Result<Vec<EntryPlan>, SurroundingsError> {
-    let root = settings.sysroot.clone().unwrap_or_else(|| default_sysroot(binary));
+    let root = settings
+        .sysroot
+        .clone()
+        .unwrap_or_else(|| default_sysroot(binary));
     let sysroot =
         Sysroot::new(&root).map_err(|source| SurroundingsError::Sysroot { path: root, source })?;
     let program = cooperage_runtime::Binary {
@@ -124,13 +141,19 @@ fn library_entries(
 /// This machine's own root, or the place where Debian's cross compilers keep their libraries.
 fn default_sysroot(binary: &Binary) -> PathBuf {
     let cross = Path::new("/usr").join(binary.triple.replacen("-unknown-", "-", 1));
-    if !binary.is_native && cross.join("lib").is_dir() { cross } else { "/".into() }
+    if !binary.is_native && cross.join("lib").is_dir() {
+        cross
+    } else {
+        "/".into()
+    }
 }
 
 fn closure_entries(closure: &Closure) -> Result<Vec<EntryPlan>, SurroundingsError> {
     let path = |path: &str| {
-        TreePath::parse(path)
-            .map_err(|source| SurroundingsError::Path { path: path.to_owned(), source })
+        TreePath::parse(path).map_err(|source| SurroundingsError::Path {
+            path: path.to_owned(),
+            source,
+        })
     };
     let origin = || "the program's libraries".to_owned();
     let mut entries = Vec::new();
@@ -142,16 +165,25 @@ fn closure_entries(closure: &Closure) -> Result<Vec<EntryPlan>, SurroundingsErro
             fold: true,
         };
         let origin = format!("a library that `/{}` needs", file.needed_by);
-        entries.push(entry(what, mode(if executable { 0o755 } else { 0o644 }), origin));
+        entries.push(entry(
+            what,
+            mode(if executable { 0o755 } else { 0o644 }),
+            origin,
+        ));
     }
     for link in &closure.links {
         let target = link.target.clone().into_bytes();
-        let what = EntryKind::Symlink { path: path(&link.image_path)?, target };
+        let what = EntryKind::Symlink {
+            path: path(&link.image_path)?,
+            target,
+        };
         entries.push(entry(what, mode(0o777), origin()));
     }
     if let Some(config) = &closure.loader_config {
-        let what =
-            EntryKind::Bytes { path: path(&config.image_path)?, bytes: config.bytes.clone() };
+        let what = EntryKind::Bytes {
+            path: path(&config.image_path)?,
+            bytes: config.bytes.clone(),
+        };
         entries.push(entry(what, mode(0o644), origin()));
     }
     Ok(entries)
@@ -177,9 +209,13 @@ fn user_entries(more: &[UserRule]) -> Result<Vec<EntryPlan>, SurroundingsError> 
     let written = tree.iter().filter_map(|(path, of)| {
         let path = path.clone();
         let what = match &of.kind {
-            Kind::File { content: Content::Bytes(bytes), .. } => {
-                EntryKind::Bytes { path, bytes: bytes.to_vec() }
-            }
+            Kind::File {
+                content: Content::Bytes(bytes),
+                ..
+            } => EntryKind::Bytes {
+                path,
+                bytes: bytes.to_vec(),
+            },
             Kind::Directory => EntryKind::Directory { path },
             _ => return None,
         };

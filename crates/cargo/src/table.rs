@@ -83,7 +83,12 @@ impl<'a> Reader<'a> {
         let Some(map) = value.as_object() else {
             let found = describe(value);
             let expected = "expected a table".to_owned();
-            return Err(MetadataError::Value { file: file.to_path_buf(), place, expected, found });
+            return Err(MetadataError::Value {
+                file: file.to_path_buf(),
+                place,
+                expected,
+                found,
+            });
         };
         if let Some(key) = map.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(MetadataError::UnknownKey {
@@ -106,7 +111,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn missing(&self, key: &'static str) -> MetadataError {
-        MetadataError::Missing { file: self.file.to_path_buf(), place: self.place.clone(), key }
+        MetadataError::Missing {
+            file: self.file.to_path_buf(),
+            place: self.place.clone(),
+            key,
+        }
     }
 
     pub(crate) fn wrong(&self, place: String, expected: &str, value: &Value) -> MetadataError {
@@ -128,7 +137,9 @@ impl<'a> Reader<'a> {
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, MetadataError> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else {
+            return Ok(None);
+        };
         self.parse_at(self.place_of(key), value, &parse).map(Some)
     }
 
@@ -150,7 +161,9 @@ impl<'a> Reader<'a> {
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, MetadataError> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else {
+            return Ok(None);
+        };
         let place = self.place_of(key);
         match value.as_i64() {
             Some(number) => parse(&number.to_string())
@@ -161,17 +174,25 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bool(&self, key: &str) -> Result<Option<bool>, MetadataError> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else {
+            return Ok(None);
+        };
         let wrong = || self.wrong(self.place_of(key), "expected `true` or `false`", value);
         value.as_bool().map(Some).ok_or_else(wrong)
     }
 
     /// A whole number from 0 to `max`.
     pub(crate) fn number(&self, key: &str, max: u64) -> Result<Option<u64>, MetadataError> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else {
+            return Ok(None);
+        };
         let expected = format!("expected a whole number from 0 to {max}");
         let wrong = || self.wrong(self.place_of(key), &expected, value);
-        value.as_u64().filter(|number| *number <= max).map(Some).ok_or_else(wrong)
+        value
+            .as_u64()
+            .filter(|number| *number <= max)
+            .map(Some)
+            .ok_or_else(wrong)
     }
 
     /// An array of strings that `parse` understands; numbers too where `numbers` are fit.
@@ -180,7 +201,9 @@ impl<'a> Reader<'a> {
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<Vec<T>>, MetadataError> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some(value) = self.value(key) else {
+            return Ok(None);
+        };
         let place = self.place_of(key);
         let Some(items) = value.as_array() else {
             return Err(self.wrong(place, "expected an array of strings", value));
@@ -193,12 +216,19 @@ impl<'a> Reader<'a> {
                 None => self.parse_at(place, item, &parse),
             }
         };
-        items.iter().enumerate().map(item).collect::<Result<_, _>>().map(Some)
+        items
+            .iter()
+            .enumerate()
+            .map(item)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// A table of strings; numbers and booleans are taken as they are written.
     pub(crate) fn strings(&self, key: &str) -> Result<BTreeMap<String, String>, MetadataError> {
-        let Some(value) = self.value(key) else { return Ok(BTreeMap::new()) };
+        let Some(value) = self.value(key) else {
+            return Ok(BTreeMap::new());
+        };
         let place = self.place_of(key);
         let Some(map) = value.as_object() else {
             return Err(self.wrong(place, "expected a table of strings", value));
@@ -217,12 +247,18 @@ impl<'a> Reader<'a> {
 
     /// An array of tables.
     pub(crate) fn tables(&self, key: &str) -> Result<Vec<(String, &'a Value)>, MetadataError> {
-        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
+        let Some(value) = self.value(key) else {
+            return Ok(Vec::new());
+        };
         let place = self.place_of(key);
         let Some(items) = value.as_array() else {
             return Err(self.wrong(place, "expected an array of tables", value));
         };
-        Ok(items.iter().enumerate().map(|(i, item)| (format!("{place}[{i}]"), item)).collect())
+        Ok(items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| (format!("{place}[{i}]"), item))
+            .collect())
     }
 }
 
@@ -237,7 +273,10 @@ pub(crate) fn describe(value: &Value) -> String {
         Value::Object(map) => format!("a table of {}", map.len()),
     };
     if text.len() > 120 {
-        let end = (0..=100).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=100)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
         text.truncate(end);
         let _ = write!(text, "…");
     }

@@ -11,13 +11,17 @@ use cooperage_image_spec::Platform;
 #[non_exhaustive]
 pub enum TargetError {
     /// Images are of Linux only.
-    #[error("target `{triple}` is not Linux: give `--target` or `platforms` a Linux target, such as `x86_64-unknown-linux-musl`")]
+    #[error(
+        "target `{triple}` is not Linux: give `--target` or `platforms` a Linux target, such as `x86_64-unknown-linux-musl`"
+    )]
     NotLinux {
         /// The target.
         triple: String,
     },
     /// An architecture that images have no name for.
-    #[error("target `{triple}`: image platforms have no name for the architecture `{architecture}`")]
+    #[error(
+        "target `{triple}`: image platforms have no name for the architecture `{architecture}`"
+    )]
     Architecture {
         /// The target.
         triple: String,
@@ -61,7 +65,9 @@ pub fn platform(triple: &str) -> Result<Platform, TargetError> {
     let rest: Vec<&str> = parts.collect();
     let linux = rest.contains(&"linux") || rest.iter().any(|part| part.starts_with("linux"));
     if !linux || rest.contains(&"android") || rest.iter().any(|part| part.starts_with("android")) {
-        return Err(TargetError::NotLinux { triple: triple.to_owned() });
+        return Err(TargetError::NotLinux {
+            triple: triple.to_owned(),
+        });
     }
     let (architecture, variant) = match arch {
         "x86_64" => ("amd64", None),
@@ -134,16 +140,20 @@ impl Toolchain {
         let arguments = ["--print", "target-libdir", "--target", triple];
         let dir = PathBuf::from(ask(&self.program, &arguments, triple)?.trim());
         // A directory may outlive the library, so that is looked for by its name.
-        let installed = walkdir::WalkDir::new(dir).min_depth(1).max_depth(1).into_iter().any(
-            |entry| {
+        let installed = walkdir::WalkDir::new(dir)
+            .min_depth(1)
+            .max_depth(1)
+            .into_iter()
+            .any(|entry| {
                 let name = entry.map(|entry| entry.file_name().to_string_lossy().into_owned());
                 name.is_ok_and(|name| name.starts_with("libcore-") || name.starts_with("libstd-"))
-            },
-        );
+            });
         if installed {
             return Ok(());
         }
-        Err(TargetError::NotInstalled { triple: triple.to_owned() })
+        Err(TargetError::NotInstalled {
+            triple: triple.to_owned(),
+        })
     }
 
     /// What `cfg(..)` is true for a target.
@@ -152,7 +162,11 @@ impl Toolchain {
     ///
     /// When the compiler does not know it.
     pub fn cfgs(&self, triple: &str) -> Result<Vec<Cfg>, TargetError> {
-        let text = ask(&self.program, &["--print", "cfg", "--target", triple], triple)?;
+        let text = ask(
+            &self.program,
+            &["--print", "cfg", "--target", triple],
+            triple,
+        )?;
         Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
     }
 }
@@ -161,11 +175,21 @@ fn ask(program: &Path, arguments: &[&str], triple: &str) -> Result<String, Targe
     let output = Command::new(program)
         .args(arguments)
         .output()
-        .map_err(|source| TargetError::Run { program: program.to_path_buf(), source })?;
+        .map_err(|source| TargetError::Run {
+            program: program.to_path_buf(),
+            source,
+        })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let message = String::from_utf8_lossy(&output.stderr);
-    let message = message.lines().find(|line| line.contains("error")).unwrap_or("").to_owned();
-    Err(TargetError::Unknown { triple: triple.to_owned(), message })
+    let message = message
+        .lines()
+        .find(|line| line.contains("error"))
+        .unwrap_or("")
+        .to_owned();
+    Err(TargetError::Unknown {
+        triple: triple.to_owned(),
+        message,
+    })
 }

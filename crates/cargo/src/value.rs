@@ -11,7 +11,9 @@ pub(crate) fn port(text: &str) -> Result<String, String> {
     let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
     let number = |text: &str| {
         let number = text.parse::<u16>().ok().filter(|number| *number > 0);
-        number.filter(|number| number.to_string() == text).ok_or_else(|| EXPECTED.to_owned())
+        number
+            .filter(|number| number.to_string() == text)
+            .ok_or_else(|| EXPECTED.to_owned())
     };
     if number(first)? > number(last)? {
         return Err("expected a range of ports that begins with the lower one".to_owned());
@@ -33,7 +35,9 @@ pub(crate) fn assignment(text: &str) -> Result<(String, String), String> {
 /// A name of an environment variable.
 pub(crate) fn env_name(text: &str) -> Result<(), String> {
     if text.is_empty() || text.contains(['=', '\0']) {
-        return Err("expected the name of a variable, which is not empty and has no `=`".to_owned());
+        return Err(
+            "expected the name of a variable, which is not empty and has no `=`".to_owned(),
+        );
     }
     Ok(())
 }
@@ -42,7 +46,10 @@ pub(crate) fn env_name(text: &str) -> Result<(), String> {
 pub(crate) fn image_path(text: &str) -> Result<String, String> {
     let clean = text.starts_with('/')
         && !text.contains('\0')
-        && text.split('/').skip(1).all(|part| part != "." && part != "..");
+        && text
+            .split('/')
+            .skip(1)
+            .all(|part| part != "." && part != "..");
     if !clean {
         return Err("expected an absolute path in the image, without `.` and `..`".to_owned());
     }
@@ -63,15 +70,19 @@ pub(crate) fn compression(text: &str) -> Result<Encoding, String> {
         Some((codec, level)) => (codec, Some(level)),
         None => (text, None),
     };
-    let codec = codec
-        .parse::<Codec>()
-        .map_err(|_| "expected `gzip`, `zstd` or `none`, perhaps with a level: `gzip:9`".to_owned())?;
+    let codec = codec.parse::<Codec>().map_err(|_| {
+        "expected `gzip`, `zstd` or `none`, perhaps with a level: `gzip:9`".to_owned()
+    })?;
     let encoding = Encoding::of(codec);
     match level {
         None => Ok(encoding),
         Some(level) => {
-            let level = level.parse().map_err(|_| "expected a level, such as `gzip:9`".to_owned())?;
-            encoding.with_level(level).map_err(|error| error.to_string())
+            let level = level
+                .parse()
+                .map_err(|_| "expected a level, such as `gzip:9`".to_owned())?;
+            encoding
+                .with_level(level)
+                .map_err(|error| error.to_string())
         }
     }
 }
@@ -84,7 +95,9 @@ pub(crate) fn duration(text: &str) -> Result<i64, String> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?;
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let letters = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let unit: i64 = match unit {
             "ns" => 1,
@@ -96,16 +109,25 @@ pub(crate) fn duration(text: &str) -> Result<i64, String> {
             _ => return Err(EXPECTED.to_owned()),
         };
         let number: i64 = number.parse().map_err(|_| EXPECTED)?;
-        total = number.checked_mul(unit).and_then(|part| total.checked_add(part)).ok_or(EXPECTED)?;
+        total = number
+            .checked_mul(unit)
+            .and_then(|part| total.checked_add(part))
+            .ok_or(EXPECTED)?;
         rest = tail;
     }
-    if text.is_empty() { Err(EXPECTED.to_owned()) } else { Ok(total) }
+    if text.is_empty() {
+        Err(EXPECTED.to_owned())
+    } else {
+        Ok(total)
+    }
 }
 
 /// A name of a user or group, as `/etc/passwd` can hold it.
 pub(crate) fn account_name(text: &str) -> Result<String, String> {
     let mut bytes = text.bytes();
-    let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
+    let first = bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
     let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
     if first && rest && text.len() <= 32 {
         Ok(text.to_owned())
@@ -117,10 +139,13 @@ pub(crate) fn account_name(text: &str) -> Result<String, String> {
 /// RFC 3339 as images carry it: `2026-01-31T12:00:00Z`.
 pub(crate) fn timestamp(text: &str) -> Result<String, String> {
     let shape = text.len() >= 20
-        && text.bytes().zip("0000-00-00T00:00:00".bytes()).all(|(byte, shape)| match shape {
-            b'0' => byte.is_ascii_digit(),
-            _ => byte == shape,
-        })
+        && text
+            .bytes()
+            .zip("0000-00-00T00:00:00".bytes())
+            .all(|(byte, shape)| match shape {
+                b'0' => byte.is_ascii_digit(),
+                _ => byte == shape,
+            })
         && (text.ends_with('Z') || text[19..].contains(['+', '-']));
     if shape && text.is_ascii() {
         Ok(text.to_owned())
@@ -142,7 +167,11 @@ pub(crate) fn epoch_to_rfc3339(seconds: i64) -> Option<String> {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_index = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (0..=9999).contains(&year).then(|| {
         let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);

@@ -1,0 +1,11 @@
+//! Tests of the cargo front.
+
+mod built;
+mod files;
+mod flags;
+mod keys;
+mod project;
+mod remap;
+mod same_everywhere;
+mod settings;
+mod user_flags;
