@@ -1,3 +1,7 @@
-//! The cooperage command.
+//! The program `cargo-image`, which cargo runs as `cargo image`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cooperage_cargo::cargo_image_main()
+}

@@ -1,3 +1,64 @@
-//! The cooperage command.
+//! The cooperage command: build, copy, inspect and verify container images.
+//!
+//! Thin over functions of the crates: each command reads its arguments, calls them and says what
+//! came of it. `docs/cli.md` describes every command, exit codes and JSON.
 
-fn main() {}
+mod args;
+
+mod build;
+mod closure;
+mod commit;
+mod copy;
+mod generate;
+mod inspect;
+mod layer;
+mod layout;
+mod ls;
+mod plan;
+mod verify;
+
+mod archive_report;
+mod context;
+mod error;
+mod files;
+mod media;
+mod plan_file;
+mod progress;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, LayoutCommand, PlanCommand};
+use crate::context::{Context, Outcome};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = Context::new(&cli.global);
+    match run(&cli.command, &context) {
+        Ok(outcome) => ExitCode::from(outcome as u8),
+        Err(error) => {
+            error::print(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command, context: &Context) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Build(args) => build::run(args, context),
+        Command::Layer(args) => layer::run(args, context),
+        Command::Commit(args) => commit::run(args, context),
+        Command::Copy(args) => copy::run(args, context),
+        Command::Inspect(args) => inspect::run(args, context),
+        Command::Ls(args) => ls::run(args, context),
+        Command::Verify(args) => verify::run(args, context),
+        Command::Layout(LayoutCommand::Gc(args)) => layout::gc(args, context),
+        Command::Layout(LayoutCommand::Fsck(args)) => layout::fsck(args, context),
+        Command::Plan(PlanCommand::Check(args)) => plan::run(args, context),
+        Command::Plan(PlanCommand::Closure(args)) => closure::run(args, context),
+        Command::Completions(args) => generate::completions(args, context),
+        Command::Man(args) => generate::man(args, context),
+    }
+}

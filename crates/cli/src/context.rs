@@ -1,0 +1,105 @@
+//! What all commands share: where results go, and who is told of progress.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+
+use anyhow::Result;
+use cooperage_blob::{CopyOptions, NoProgress, Progress};
+use cooperage_cargo::progress::Bars;
+use serde_json::Value;
+
+use crate::args::{Format, Global};
+use crate::progress::Lines;
+
+/// How a command ended; the number is the exit code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outcome {
+    /// It did what was asked.
+    Done = 0,
+    /// It checked, and found faults.
+    Faults = 3,
+}
+
+pub(crate) struct Context {
+    format: Format,
+    quiet: bool,
+    pub(crate) jobs: NonZeroUsize,
+    progress: Box<dyn Progress>,
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global) -> Self {
+        let progress: Box<dyn Progress> = match Bars::for_terminal() {
+            _ if global.quiet => Box::new(NoProgress),
+            Some(bars) => Box::new(bars),
+            None => Box::new(Lines::default()),
+        };
+        let processors = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self {
+            format: global.format,
+            quiet: global.quiet,
+            jobs: global.jobs.unwrap_or_else(processors),
+            progress,
+        }
+    }
+
+    pub(crate) fn progress(&self) -> &dyn Progress {
+        &*self.progress
+    }
+
+    pub(crate) fn copy_options(&self) -> CopyOptions<'_> {
+        CopyOptions {
+            jobs: self.jobs,
+            progress: self.progress(),
+        }
+    }
+
+    /// What was asked for: it is printed in either format, `--quiet` or not.
+    pub(crate) fn answer(
+        &self,
+        json: impl FnOnce() -> Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<()> {
+        match self.format {
+            Format::Json => print_json(&json()),
+            Format::Text => print(text().as_bytes()),
+        }
+    }
+
+    /// What was done: `--quiet` leaves the text out.
+    pub(crate) fn report(
+        &self,
+        json: impl FnOnce() -> Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<()> {
+        match self.format {
+            Format::Text if self.quiet => Ok(()),
+            _ => self.answer(json, text),
+        }
+    }
+
+    /// Something worth knowing beside the result.
+    #[expect(clippy::print_stderr, reason = "a command talks to who runs it")]
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}
+
+fn print_json(value: &Value) -> Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    print(&bytes)
+}
+
+/// Writes to standard output. A reader who has seen enough and closed it has not made us fail.
+pub(crate) fn print(bytes: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to standard output"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,118 @@
+//! How errors are shown: the fault, its causes, and what to do.
+
+use std::fmt;
+
+use cooperage_commit::BaseError;
+use cooperage_daemon_archive::WriteError;
+use cooperage_layout::{GcError, OpenError};
+use cooperage_plan::{BuildError, PlanError, TreePlanError};
+use cooperage_transport::FindError;
+
+use crate::text::printable;
+
+/// An error with advice that only the place where it arose could give.
+#[derive(Debug)]
+pub(crate) struct Hinted {
+    error: anyhow::Error,
+    hint: String,
+}
+
+impl Hinted {
+    pub(crate) fn new(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> Self {
+        Self {
+            error: error.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Hinted {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a command talks to who runs it")]
+pub(crate) fn print(error: &anyhow::Error) {
+    let mut last = String::new();
+    for (depth, cause) in error.chain().enumerate() {
+        let text = cause.to_string();
+        // Some errors tell their cause in their own text already.
+        if depth > 0 && last.ends_with(&text) {
+            continue;
+        }
+        let label = if depth == 0 { "error" } else { "  caused by" };
+        for (number, line) in text.lines().enumerate() {
+            match number {
+                0 => eprintln!("{label}: {}", printable(line)),
+                _ => eprintln!("  {}", printable(line)),
+            }
+        }
+        last = text;
+    }
+    if let Some(hint) = error.chain().find_map(hint) {
+        eprintln!("hint: {}", printable(&hint));
+    }
+}
+
+/// What can be done about it, where the error itself does not say so.
+fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(hinted) = error.downcast_ref::<Hinted>() {
+        return Some(hinted.hint.clone());
+    }
+    let hint = match error.downcast_ref::<FindError>() {
+        Some(FindError::NotFound { .. } | FindError::Ambiguous { .. }) => {
+            "an image is chosen by a name behind the path, `oci:DIR:NAME`, or by `oci:DIR@DIGEST`"
+        }
+        _ if error.is::<PlanError>() => {
+            "docs/plan-format.md describes plans; `cooperage plan check` checks one"
+        }
+        _ => build_hint(error).or_else(|| media_hint(error))?,
+    };
+    Some(hint.to_owned())
+}
+
+fn build_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if let Some(BuildError::NoBlob { .. }) = error.downcast_ref() {
+        return Some("name the layer's `blob` beside its `metadata` in the plan");
+    }
+    match error.downcast_ref::<TreePlanError>()? {
+        TreePlanError::File { .. } => {
+            Some("relative names start from the plan's own directory; `--root` names another one")
+        }
+        TreePlanError::NoMode { .. } => {
+            Some("give the entry a `mode`, or leave `--require-modes` out")
+        }
+        _ => None,
+    }
+}
+
+fn media_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    const PLATFORM: &str = "`--platform OS/ARCHITECTURE` chooses one";
+    match error.downcast_ref::<WriteError>() {
+        Some(WriteError::SeveralPlatforms { .. } | WriteError::NoSuchPlatform { .. }) => {
+            return Some(PLATFORM);
+        }
+        _ => {}
+    }
+    if let Some(BaseError::NoPlatform { .. }) = error.downcast_ref() {
+        return Some(PLATFORM);
+    }
+    if let Some(OpenError::Occupied { .. }) = error.downcast_ref() {
+        return Some("choose an empty or a new directory");
+    }
+    match error.downcast_ref::<GcError>()? {
+        GcError::Busy { .. } => Some("`--wait` waits for the others"),
+        GcError::Unreadable { .. } => Some(
+            "`cooperage layout fsck` tells all that is wrong; \
+             `--skip-missing` takes what is missing as never copied",
+        ),
+        _ => None,
+    }
+}

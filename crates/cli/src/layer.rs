@@ -1,0 +1,58 @@
+//! `cooperage layer`
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use cooperage_plan::build_layer;
+
+use crate::build::layer_json;
+use crate::context::{Context, Outcome};
+use crate::files::{BlobFile, Staged};
+use crate::plan_file::PlanArgs;
+use crate::text::bytes;
+
+/// Build one layer to a file, for build systems
+///
+/// PLAN is a layer plan, whose first line says `"plan":"layer"`. Both files appear when the layer
+/// is whole; `cooperage commit` makes an image of the metadata alone.
+#[derive(Debug, Args)]
+pub(crate) struct LayerArgs {
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Where the layer's blob goes
+    #[arg(long, value_name = "FILE")]
+    blob: PathBuf,
+    /// Where the layer's metadata goes
+    #[arg(long, value_name = "FILE")]
+    metadata: PathBuf,
+}
+
+pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
+    let plan = args.plan.layer_plan()?;
+    let media = args.plan.media();
+    let sink = BlobFile::new(&args.blob);
+    let built = build_layer(&plan, &sink, &args.plan.build_options(&media, context))?;
+    let blob = sink
+        .into_file()
+        .context("the layer's blob was not written")?;
+
+    let mut files = Staged::default();
+    files.add_file(blob, &args.blob);
+    files.add(&args.metadata, &built.to_bytes())?;
+    files.show()?;
+    context.report(
+        || layer_json(&built),
+        || {
+            let layer = &built.layer;
+            format!(
+                "layer {} ({} → {})\ndiff ID {}\n",
+                layer.descriptor.digest,
+                bytes(layer.size),
+                bytes(layer.descriptor.size),
+                layer.diff_id
+            )
+        },
+    )?;
+    Ok(Outcome::Done)
+}
