@@ -101,25 +101,29 @@ fn parent_mode(path: &[u8]) -> u32 {
     }
 }
 
-/// The directories that entries of `tree` lie in and that it does not hold, with their modes.
+/// The directories that `tree` does not hold, with their modes, though names of its tar lie in them.
+///
+/// Removals have names too: Docker makes a directory for a name without one, 20.10 with mode 0600,
+/// and so would close `tmp` for everyone who removes a file there.
 pub(crate) fn missing_parents(tree: &Tree) -> BTreeMap<TreePath, u32> {
     let mut missing = BTreeMap::new();
-    let mut last: Option<TreePath> = None;
-    for (path, entry) in tree.iter() {
-        // A removal asks for no directory: adding one would change what lower layers say of it.
-        if entry.kind == Kind::Whiteout {
-            continue;
+    let mut add = |path: &[u8]| {
+        if tree.get_shared(path).is_none() && !missing.contains_key(path) {
+            missing.insert(TreePath::from_ancestor(path), parent_mode(path));
         }
+    };
+    let mut last: Option<TreePath> = None;
+    for (path, _) in tree.iter() {
         let parent = path.parent().filter(|parent| !parent.is_root());
         if parent == last {
             continue;
         }
-        for ancestor in path.ancestors() {
-            if tree.get_shared(ancestor).is_none() && !missing.contains_key(ancestor) {
-                missing.insert(TreePath::from_ancestor(ancestor), parent_mode(ancestor));
-            }
-        }
+        path.ancestors().for_each(&mut add);
         last = parent;
+    }
+    for path in tree.opaque().filter(|path| !path.is_root()) {
+        path.ancestors().for_each(&mut add);
+        add(path.as_bytes());
     }
     missing
 }

@@ -51,7 +51,8 @@ impl Default for FoldOptions {
 ///
 /// Parents that are missing become directories with mode 0755, of root's, with time 0; but `tmp`
 /// and `var/tmp` get 01777, and `root` gets 0700, since a layer that only adds a file below them
-/// must not change what every base has there. For a removal no parent is added.
+/// must not change what every base has there. Removals ask for their parents as all names do, and an
+/// opaque mark for its directory: unpackers make them otherwise, each with a mode of its own.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     pub(crate) items: Vec<Item>,

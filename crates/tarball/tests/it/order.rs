@@ -101,6 +101,7 @@ fn removals_come_before_all_their_siblings() {
             "d/.wh..wh..opq",
             "d/.wh.+x",
             "d/+y",
+            "d/e/",
             "d/e/.wh..wh..opq",
             "d/e/.wh.+z",
         ],
@@ -108,11 +109,19 @@ fn removals_come_before_all_their_siblings() {
 }
 
 #[test]
-fn removals_ask_for_no_parents() {
+fn removals_ask_for_their_parents_too() {
     check(
         &[("usr/share/doc", Entry::whiteout())],
         &["var/cache/apt"],
-        &["usr/share/.wh.doc", "var/cache/apt/.wh..wh..opq"],
+        &[
+            "usr/",
+            "usr/share/",
+            "usr/share/.wh.doc",
+            "var/",
+            "var/cache/",
+            "var/cache/apt/",
+            "var/cache/apt/.wh..wh..opq",
+        ],
     );
 }
 
