@@ -41,6 +41,7 @@ pub(crate) struct Global {
     #[arg(
         long,
         global = true,
+        help_heading = "Options of every command",
         value_enum,
         default_value_t,
         value_name = "FORMAT"

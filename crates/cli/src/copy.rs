@@ -150,9 +150,9 @@ fn to_stdout(
     let report = match args.to.medium() {
         Medium::OciArchive => {
             if let Some(name) = args.to.name() {
-                roots
-                    .iter_mut()
-                    .for_each(|root| root.name = Some(name.to_owned()));
+                for root in &mut roots {
+                    root.name = Some(name.to_owned());
+                }
             }
             write_oci(source, &roots, &mut out)?;
             None

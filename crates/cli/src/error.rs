@@ -95,11 +95,12 @@ fn build_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
 
 fn media_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     const PLATFORM: &str = "`--platform OS/ARCHITECTURE` chooses one";
-    match error.downcast_ref::<WriteError>() {
-        Some(WriteError::SeveralPlatforms { .. } | WriteError::NoSuchPlatform { .. }) => {
-            return Some(PLATFORM);
-        }
-        _ => {}
+    // Boxed where it is the cause of another error.
+    let write: Option<&WriteError> = error
+        .downcast_ref()
+        .or_else(|| error.downcast_ref::<Box<WriteError>>().map(AsRef::as_ref));
+    if let Some(WriteError::SeveralPlatforms { .. } | WriteError::NoSuchPlatform { .. }) = write {
+        return Some(PLATFORM);
     }
     if let Some(BaseError::NoPlatform { .. }) = error.downcast_ref() {
         return Some(PLATFORM);

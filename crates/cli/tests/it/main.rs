@@ -1,0 +1,9 @@
+//! The command as its users run it.
+
+mod build;
+mod copy;
+mod docs;
+mod layers;
+mod look;
+mod support;
+mod verify;
