@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-const EXIT_CODES: &str = "\
+/// What `--help` and each man page end with.
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed; what was there before is still there

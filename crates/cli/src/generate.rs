@@ -7,7 +7,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 use serde_json::json;
 
-use crate::args::Cli;
+use crate::args::{Cli, EXIT_CODES};
 use crate::context::{Context, Outcome};
 use crate::files::Staged;
 use crate::text::count;
@@ -69,8 +69,13 @@ fn pages(
 ) -> Result<()> {
     let mut roff = Vec::new();
     // The page's title; the usage in it goes by the name with spaces.
-    let titled = command.clone().display_name(name.to_owned());
-    clap_mangen::Man::new(titled).render(&mut roff)?;
+    let titled = command
+        .clone()
+        .display_name(name.to_owned())
+        .after_help(EXIT_CODES);
+    clap_mangen::Man::new(titled)
+        .source(concat!("cooperage ", env!("CARGO_PKG_VERSION")))
+        .render(&mut roff)?;
     page(&format!("{name}.1"), &roff)?;
     for below in command.get_subcommands() {
         pages(below, &format!("{name}-{}", below.get_name()), page)?;

@@ -142,7 +142,10 @@ fn completions_and_pages_are_made() {
         pages.contains(&json!("cooperage-layout-fsck.1")),
         "{pages:?}"
     );
-    let page = String::from_utf8(project.read("pages/cooperage.1")).expect("text");
-    assert!(page.contains("Exit codes"), "{page}");
+    for page in pages {
+        let page = format!("pages/{}", page.as_str().expect("text"));
+        let text = String::from_utf8(project.read(&page)).expect("text");
+        assert!(text.contains("Exit codes"), "{page}: {text}");
+    }
     project.run(&["completions", "no-such-shell"]).exits(2);
 }

@@ -131,13 +131,13 @@ fn a_layer_that_is_no_tar_is_found_out() {
     let project = Project::new();
     project.write("no.tar", "x".repeat(2048));
     let plan = "{\"plan\":\"image\",\"version\":1}\n{\"layer\":{\"tar\":\"no.tar\"}}\n";
-    let ran = project.run_with(&["build", "-", "-o", "oci:image"], plan.as_bytes());
-    if ran.code == Some(0) {
-        let found = faults(&project, "oci:image");
-        assert!(found[0].contains("no file tree"), "{found:#?}");
-    } else {
-        ran.exits(1).says(&["no.tar"]);
-    }
+    // Kept as it is, it is not looked into when it is built.
+    project
+        .run_with(&["build", "-", "-o", "oci:image"], plan.as_bytes())
+        .exits(0);
+    let found = faults(&project, "oci:image");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("no file tree"), "{found:#?}");
 }
 
 #[test]
