@@ -1,0 +1,299 @@
+//! Identical files that became hard links, as Docker and umoci unpack them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use cooperage_testkit::docker::{self, Store};
+use cooperage_testkit::listing::{Entry, Listing};
+use cooperage_testkit::peers;
+use tempfile::TempDir;
+
+use crate::images::{Below as _, Image, busybox};
+use crate::unpackers::{Unpacker, cases};
+
+/// `cap_dac_override=ep` as the kernel keeps it.
+const CAPABILITY: &str = r#""xattrs":{"security.capability":"AQAAAgIAAAAAAAAAAAAAAAAAAAA="}"#;
+/// `cap_net_bind_service=ep`.
+const OTHER_CAPABILITY: &str = r#""xattrs":{"security.capability":"AQAAAgAEAAAAAAAAAAAAAAAAAAA="}"#;
+
+/// Files on the build machine, and the image of them.
+struct Folded {
+    _files: TempDir,
+    image: Image,
+}
+
+fn folded(name: &str) -> Option<Folded> {
+    let busybox_lines = busybox()?;
+    let program = peers::tool("busybox")?;
+    let program = program.path().to_str().unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(files.path().join(name), bytes).unwrap();
+    let large: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    write("large", &large);
+    // One file is given twice as two files of this machine: content counts, not where it is from.
+    write("large-again", &large);
+    let mut other = large.clone();
+    other[200_000] ^= 1;
+    write("other", &other);
+    write("least", &large[..64 << 10]);
+    write("small", &large[..(64 << 10) - 1]);
+    let pair = |name: &str, file: &str, members: &str| {
+        ["one", "two"].map(|which| {
+            format!("{{\"path\":\"cases/{name}-{which}\",\"file\":{file:?},{members}}}\n")
+        })
+    };
+    let mut plan = String::from("{\"layer\":{}}\n");
+    plan.push_str(&busybox_lines);
+    for (name, file, members) in [
+        ("plain", "large", r#""mode":"0644""#),
+        ("setuid", "large", r#""mode":"6755""#),
+        (
+            "capable",
+            "large",
+            &format!(r#""mode":"0755",{CAPABILITY}"#),
+        ),
+        ("least", "least", r#""mode":"0644""#),
+        ("small", "small", r#""mode":"0644""#),
+        ("group-writable", "large", r#""mode":"0664""#),
+        ("world-writable", "large", r#""mode":"0646""#),
+        ("owned", "large", r#""mode":"0644","uid":5"#),
+        ("grouped", "large", r#""mode":"0644","gid":5"#),
+        ("unfolded", "large", r#""mode":"0600","fold":false"#),
+        (
+            "busybox",
+            program,
+            &format!(r#""mode":"0711",{CAPABILITY}"#),
+        ),
+    ] {
+        plan.extend(pair(name, file, members));
+    }
+    write!(
+        plan,
+        r#"
+        {{"path":"cases/plain-three","file":"large-again","mode":"0644"}}
+        {{"path":"cases/other-content","file":"other","mode":"0644"}}
+        {{"path":"cases/other-time","file":"large","mode":"0644","mtime":1}}
+        {{"path":"cases/other-capability","file":"large","mode":"0755",{OTHER_CAPABILITY}}}
+        {{"path":"cases/secret","text":"told\n","mode":"0600"}}
+        {{"path":"cases/stays-one","file":"large","mode":"0444"}}
+        {{"path":"cases/stays-two","file":"large","mode":"0444"}}
+        {{"path":"cases/broken-one","file":"large","mode":"0440"}}
+        {{"path":"cases/broken-two","file":"large","mode":"0440"}}
+        {{"layer":{{"fold":false}}}}
+        {{"path":"cases/off/one","file":"large","mode":"0644"}}
+        {{"path":"cases/off/two","file":"large","mode":"0644"}}
+        {{"layer":{{}}}}
+        {{"path":"cases/plain-four","file":"large","mode":"0644"}}
+        {{"path":"cases/stays-one","whiteout":true}}
+        {{"path":"cases/broken-one","text":"newer","mode":"0440"}}
+        "#
+    )
+    .unwrap();
+    let image = Image::build(name, "", &plan, files.path());
+    Some(Folded {
+        _files: files,
+        image,
+    })
+}
+
+/// What lies below `cases`, and what getcap says of it.
+struct Seen {
+    listing: Listing,
+    capabilities: BTreeMap<String, String>,
+}
+
+fn look(root: &Path) -> Seen {
+    let directory = root.join("cases");
+    let getcap = peers::tool("getcap").expect("found before");
+    let said = getcap.run(["-r".as_ref(), directory.as_os_str()]).unwrap();
+    let lines = said.lines().map(|line| {
+        let (path, capability) = line.rsplit_once(' ').unwrap();
+        let name = Path::new(path).file_name().unwrap().to_str().unwrap();
+        (name.to_owned(), capability.to_owned())
+    });
+    Seen {
+        listing: cases(root),
+        capabilities: lines.collect(),
+    }
+}
+
+/// What each unpacker makes of the image; unpacked once for all tests.
+fn seen_by_all() -> Vec<(Unpacker, Arc<Seen>)> {
+    type Once = Arc<OnceLock<Arc<Seen>>>;
+    static SEEN: Mutex<BTreeMap<Unpacker, Once>> = Mutex::new(BTreeMap::new());
+    if busybox().is_none() || peers::tool("getcap").is_none() {
+        return Vec::new();
+    }
+    // Asked every time: each test that goes without is to be listed.
+    let there = Unpacker::ALL.into_iter().filter(|it| it.is_there());
+    there
+        .map(|unpacker| {
+            let once = Arc::clone(SEEN.lock().unwrap().entry(unpacker).or_default());
+            let seen = once.get_or_init(|| {
+                let folded = folded("folding").expect("busybox is there");
+                Arc::new(unpacker.unpack(&folded.image, look).expect("it is there"))
+            });
+            (unpacker, Arc::clone(seen))
+        })
+        .collect()
+}
+
+#[track_caller]
+fn entry<'a>(unpacker: Unpacker, seen: &'a Seen, name: &str) -> &'a Entry {
+    let entry = seen.listing.get(name);
+    entry.unwrap_or_else(|| panic!("{unpacker}: no {name} in {:?}", seen.listing))
+}
+
+/// The names that are one file with `name`.
+fn links(seen: &Seen, name: &str) -> Vec<String> {
+    let first = seen.listing.get(name).and_then(|it| it.linked.clone());
+    let Some(first) = first else {
+        return Vec::new();
+    };
+    let entries = seen.listing.0.iter();
+    let same = entries.filter(|it| it.linked.as_ref() == Some(&first));
+    same.map(|it| it.path.clone()).collect()
+}
+
+#[test]
+fn identical_files_are_one_file_when_unpacked() {
+    for (unpacker, seen) in seen_by_all() {
+        for names in [
+            &["plain-one", "plain-three", "plain-two"][..],
+            &["setuid-one", "setuid-two"],
+            &["capable-one", "capable-two"],
+            &["least-one", "least-two"],
+            &["busybox-one", "busybox-two"],
+        ] {
+            assert_eq!(links(&seen, names[0]), names, "{unpacker}");
+        }
+    }
+}
+
+#[test]
+fn what_may_not_be_shared_is_a_file_of_its_own() {
+    for (unpacker, seen) in seen_by_all() {
+        for name in [
+            "small",
+            "group-writable",
+            "world-writable",
+            "owned",
+            "grouped",
+            "unfolded",
+        ] {
+            let (one, two) = (format!("{name}-one"), format!("{name}-two"));
+            assert_eq!(links(&seen, &one), [""; 0], "{unpacker}: {name}");
+            let (one, two) = (entry(unpacker, &seen, &one), entry(unpacker, &seen, &two));
+            assert_eq!(one.kind, two.kind, "{unpacker}: {name}");
+        }
+        for name in ["other-content", "other-time", "other-capability"] {
+            assert_eq!(links(&seen, name), [""; 0], "{unpacker}: {name}");
+        }
+    }
+}
+
+#[test]
+fn capabilities_are_right_on_every_name() {
+    for (unpacker, seen) in seen_by_all() {
+        let expected = [
+            ("busybox-one", "cap_dac_override=ep"),
+            ("busybox-two", "cap_dac_override=ep"),
+            ("capable-one", "cap_dac_override=ep"),
+            ("capable-two", "cap_dac_override=ep"),
+            ("other-capability", "cap_net_bind_service=ep"),
+        ]
+        .map(|(name, capability)| (name.to_owned(), capability.to_owned()));
+        assert_eq!(seen.capabilities, expected.into(), "{unpacker}");
+    }
+}
+
+#[test]
+fn setuid_and_setgid_are_right_on_every_name() {
+    for (unpacker, seen) in seen_by_all() {
+        for name in ["setuid-one", "setuid-two"] {
+            let entry = entry(unpacker, &seen, name);
+            let owner = (entry.uid, entry.gid);
+            assert_eq!((entry.mode, owner), (0o6755, (0, 0)), "{unpacker}: {name}");
+        }
+    }
+}
+
+#[test]
+fn unpacked_files_are_what_the_layers_say_in_every_attribute() {
+    let Some(folded) = folded("folding-ours") else {
+        return;
+    };
+    let ours = folded.image.listing().below("cases");
+    for (unpacker, seen) in seen_by_all() {
+        let what = format!("{unpacker} (-) and our overlay (+)");
+        let listing = seen.listing.clone();
+        // See `whiteouts`: times of directories are the unpacker's.
+        let is_directory = |path: &str| path == "off";
+        listing
+            .without(is_directory)
+            .assert_same(&ours.clone().without(is_directory), &what);
+    }
+}
+
+#[test]
+fn folding_is_off_for_a_layer_by_one_key() {
+    for (unpacker, seen) in seen_by_all() {
+        assert_eq!(links(&seen, "off/one"), [""; 0], "{unpacker}");
+        let one = entry(unpacker, &seen, "off/one");
+        assert_eq!(
+            one.kind,
+            entry(unpacker, &seen, "off/two").kind,
+            "{unpacker}"
+        );
+    }
+}
+
+#[test]
+fn a_folded_name_can_be_removed_or_replaced_above_without_the_other() {
+    for (unpacker, seen) in seen_by_all() {
+        let large = &entry(unpacker, &seen, "plain-one").kind;
+        assert!(seen.listing.get("stays-one").is_none(), "{unpacker}");
+        for name in ["stays-two", "broken-two", "plain-four"] {
+            assert_eq!(
+                &entry(unpacker, &seen, name).kind,
+                large,
+                "{unpacker}: {name}"
+            );
+        }
+        assert_ne!(
+            &entry(unpacker, &seen, "broken-one").kind,
+            large,
+            "{unpacker}"
+        );
+    }
+}
+
+/// The kernel itself says whether the capability is there: without it nobody but root reads the
+/// secret.
+#[test]
+fn a_capability_works_by_either_name() {
+    for store in Store::ALL {
+        let Some(docker) = docker::shared(store) else {
+            continue;
+        };
+        let Some(folded) = folded("folding-runs") else {
+            return;
+        };
+        docker.load(&folded.image.docker_archive().0).unwrap();
+        let cat = |program: &str| {
+            let options = ["--network", "none", "--user", "1000:1000"];
+            docker.run_with(&options, "folding-runs", &[program, "cat", "/cases/secret"])
+        };
+        for program in ["/cases/busybox-one", "/cases/busybox-two"] {
+            assert_eq!(cat(program).unwrap(), "told\n", "{store}: {program}");
+        }
+        let refused = cat("/bin/busybox").unwrap_err();
+        assert!(
+            refused.stderr.contains("Permission denied"),
+            "{store}: {refused}"
+        );
+    }
+}
