@@ -37,10 +37,15 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-#[expect(clippy::disallowed_methods, reason = "a service is configured by its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a service is configured by its environment"
+)]
 fn port() -> Result<u16, String> {
     match env::var("PORT") {
-        Ok(port) => port.parse().map_err(|_| format!("`PORT` is `{port}`, which is no port")),
+        Ok(port) => port
+            .parse()
+            .map_err(|_| format!("`PORT` is `{port}`, which is no port")),
         Err(_) => Ok(8080),
     }
 }
@@ -77,7 +82,11 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
         _ => ("405 Method Not Allowed", "Only GET is served.\n"),
     };
     let length = body.len();
-    let body = if request.starts_with("HEAD") { "" } else { body };
+    let body = if request.starts_with("HEAD") {
+        ""
+    } else {
+        body
+    };
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
@@ -91,5 +100,9 @@ fn check(port: u16) -> io::Result<()> {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MAX_REQUEST).read_to_string(&mut answer)?;
-    if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(io::Error::other(answer)) }
+    if answer.starts_with("HTTP/1.1 200 ") {
+        Ok(())
+    } else {
+        Err(io::Error::other(answer))
+    }
 }

@@ -1,6 +1,7 @@
 //! Tests of the cargo front.
 
 mod built;
+mod examples;
 mod files;
 mod flags;
 mod keys;
