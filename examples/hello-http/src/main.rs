@@ -54,11 +54,9 @@ fn port() -> Result<u16, String> {
 fn serve(port: u16) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
     println!("listening on {}", listener.local_addr()?);
-    for stream in listener.incoming() {
-        // A client that goes away is no reason to stop.
-        if let Ok(stream) = stream {
-            thread::spawn(move || answer(stream));
-        }
+    // A client that goes away is no reason to stop.
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || answer(stream));
     }
     Ok(())
 }
