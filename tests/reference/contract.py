@@ -84,10 +84,20 @@ def ancestors(path):
     return [path[:at] for at, byte in enumerate(path) if byte == ord("/")]
 
 
+def decoded(text):
+    """Base64 of RFC 4648, 4: padded, unused bits zero."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Refused(f"no Base64: {text}") from error
+    check(base64.b64encode(data) == text.encode(), f"no Base64: {text}")
+    return data
+
+
 def given(line, name):
     """The bytes of a member that may be Base64, None if it is absent."""
     if name + "_b64" in line:
-        return base64.b64decode(line[name + "_b64"], validate=True)
+        return decoded(line[name + "_b64"])
     return line[name].encode() if name in line else None
 
 
@@ -97,15 +107,20 @@ def given_path(line, name):
 
 
 def given_attributes(line, mode):
-    return Attributes(
+    a = Attributes(
         mode=int(line["mode"], 8) if "mode" in line else mode,
         uid=line.get("uid", 0),
         gid=line.get("gid", 0),
         user=line.get("user", "").encode(),
         group=line.get("group", "").encode(),
         mtime=line.get("mtime", 0),
-        xattrs=tuple(sorted((name.encode(), base64.b64decode(value)) for name, value in line.get("xattrs", {}).items())),
+        xattrs=tuple(sorted((name.encode(), decoded(value)) for name, value in line.get("xattrs", {}).items())),
     )
+    check(0 <= a.mode <= 0o7777 and 0 <= a.uid < 2**64 and 0 <= a.gid < 2**64, f"out of range: {line}")
+    check(-(2**63) <= a.mtime < 2**63 and b"\0" not in a.user + a.group, f"out of range: {line}")
+    for name, _ in a.xattrs:
+        check(name and b"\0" not in name and b"=" not in name, f"no name of an xattr: {name}")
+    return a
 
 
 def read(name):
@@ -123,20 +138,22 @@ def add_line(tree, line, root):
         content = read(os.path.join(root, file))
         entry = Entry("file", given_attributes(line, 0o644), content, line.get("fold", True))
     elif "text" in line or "base64" in line:
-        content = line["text"].encode() if "text" in line else base64.b64decode(line["base64"])
+        content = line["text"].encode() if "text" in line else decoded(line["base64"])
         entry = Entry("file", given_attributes(line, 0o644), content)
     elif "dir" in line:
         entry = Entry("dir", given_attributes(line, 0o755))
     elif (target := given(line, "symlink")) is not None:
+        check(target and b"\0" not in target, f"no target: {line}")
         entry = Entry("symlink", given_attributes(line, 0o777), target=target)
     elif (target := given_path(line, "hardlink")) is not None:
-        entry = Entry("hardlink", target=target)
+        entry = Entry("hardlink", given_attributes(line, 0o644), target=target)
     elif "fifo" in line:
         entry = Entry("fifo", given_attributes(line, 0o644))
-    elif "char_device" in line:
-        entry = Entry("char", given_attributes(line, 0o644), device=tuple(line["char_device"]))
-    elif "block_device" in line:
-        entry = Entry("block", given_attributes(line, 0o644), device=tuple(line["block_device"]))
+    elif "char_device" in line or "block_device" in line:
+        kind = "char" if "char_device" in line else "block"
+        device = tuple(line[kind + "_device"])
+        check(all(0 <= number <= 0o7777777 for number in device), f"no device: {line}")
+        entry = Entry(kind, given_attributes(line, 0o644), device=device)
     elif "whiteout" in line:
         entry = Entry("whiteout")
     elif "opaque" in line:
@@ -624,7 +641,7 @@ def platform_of(config):
 
 
 def plan_documents(plan, images):
-    """The index of an index plan, and `index.json` of a new layout (7.1)."""
+    """The descriptors of all images, the index of an index plan, and the descriptor of the whole."""
     described = [
         descriptor(media_types(image)["manifest"], manifest) | {"platform": platform_of(config)}
         for image, (config, manifest) in images
@@ -634,8 +651,65 @@ def plan_documents(plan, images):
         types = media_types(plan)
         whole = index(types, described, plan.get("annotations"))
         root = descriptor(types["index"], whole.encode())
-    named = [root | {"annotations": {"org.opencontainers.image.ref.name": name}} for name in plan.get("names", [])]
-    return whole, index(OCI, named or [root])
+    return described, whole, root
+
+
+# 7. Media
+
+REF_NAME = "org.opencontainers.image.ref.name"
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+def layout_descriptors(root, names):
+    return [root | {"annotations": {REF_NAME: name}} for name in names] or [root]
+
+
+def archive(first, blobs):
+    """The tar of files in this order, and of blobs by their digests, each once, where it is first."""
+    items = [Item(b"0", name, MARK, content) for name, content in first]
+    directories = [b"blobs", b"blobs/sha256"] if blobs else []
+    items += [Item(b"5", name, Attributes(0o755)) for name in directories]
+    items += [Item(b"0", blob_path(name).encode(), MARK, content) for name, content in dict(blobs).items()]
+    return tar(items)
+
+
+def blob_path(digest):
+    return "blobs/" + digest.replace(":", "/")
+
+
+def oci_archive(root, names, whole, images, blobs):
+    """`images` are pairs of a config and a manifest, `whole` is their index, `blobs` has the layers."""
+    order = []
+    for config, manifest in images:
+        layers = [one["digest"] for one in json.loads(manifest)["layers"]]
+        order += [(digest(config), config), *((one, blobs[one]) for one in layers), (digest(manifest), manifest)]
+    if whole is not None:
+        order.append((root["digest"], whole.encode()))
+    first = index(OCI, layout_descriptors(root, sorted(names, key=str.encode)))
+    once = list(dict(order).items())
+    return archive([(b"index.json", first.encode()), (b"oci-layout", LAYOUT)], once[::-1])
+
+
+def full_name(name):
+    domain, _, path = name.partition("/")
+    if not path or not ("." in domain or ":" in domain or domain == "localhost"):
+        domain, path = "docker.io", name if path else "library/" + name
+    return f"{domain}/{path}" if ":" in path else f"{domain}/{path}:latest"
+
+
+def docker_archive(described, names, config, manifest, blobs):
+    names = sorted(map(full_name, names), key=str.encode)
+    layers = [one["digest"] for one in json.loads(manifest)["layers"]]
+    about = {"Config": blob_path(digest(config)), "Layers": [blob_path(one) for one in layers], "RepoTags": names}
+    named = [
+        described | {"annotations": {"io.containerd.image.name": name, REF_NAME: name.rpartition(":")[2]}} for name in names
+    ]
+    first = [
+        (b"manifest.json", canonical([about]).encode() + b"\n"),
+        (b"index.json", index(OCI, named or [described]).encode()),
+        (b"oci-layout", LAYOUT),
+    ]
+    return archive(first, [(digest(manifest), manifest), (digest(config), config), *((one, blobs[one]) for one in layers)])
 
 
 # Plans
@@ -668,7 +742,7 @@ def build_layer(layer, root):
 
 def answer(job, result):
     plan, images = read_plan(job["plan"])
-    layers, documents = result["layers"], []
+    layers, documents, blobs = result["layers"], [], {}
     stored = iter(job.get("stored", []))
     for image in images:
         metadata = []
@@ -679,14 +753,23 @@ def answer(job, result):
             if "stored" in job:
                 file, parts = next(stored)
                 blob = read(os.path.join(job["root"], file))
+                blobs[digest(blob)] = blob
                 check_stored(encoding(layer)[0], data, built["blocks"], blob, parts)
                 metadata.append(layer_metadata(layer, built, data, blob, parts))
                 built["metadata"] = canonical(metadata[-1]) + "\n"
         if "stored" in job and plan["plan"] != "layer":
             documents.append((image, image_documents(image, metadata)))
     if documents:
-        result["images"] = [{"config": config.decode(), "manifest": manifest.decode()} for _, (config, manifest) in documents]
-        result["index"], result["layout"] = plan_documents(plan, documents)
+        images = [made for _, made in documents]
+        result["images"] = [{"config": config.decode(), "manifest": manifest.decode()} for config, manifest in images]
+        described, whole, root = plan_documents(plan, documents)
+        names = plan.get("names", [])
+        result["index"] = whole
+        result["layout"] = index(OCI, layout_descriptors(root, names))
+        result["oci_archive"] = digest(oci_archive(root, names, whole, images, blobs))
+        # What is stored as zstd would have to be compressed anew.
+        if all("zstd" not in one["mediaType"] for one in json.loads(images[0][1])["layers"]):
+            result["docker_archive"] = digest(docker_archive(described[0], names, *images[0], blobs))
 
 
 def main(arguments):

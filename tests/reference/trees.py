@@ -191,6 +191,7 @@ def image(chance):
         ("platform", ["linux/arm64/v8", "aarch64", "armel", "Linux/X86-64", "linux/arm/V7", "i386", "windows(10.0.1)/amd64"]),
         ("created", ["2026-11-21T12:34:56.789Z"]),
         ("author", ["somebody", ""]),
+        ("names", [["app"], ["z/y:1", "localhost/a", "registry.example:5000/team/app", "z/b-c:latest"]]),
         ("annotations", [{}, {"org.example.a": "b"}]),
     ):
         if chance.random() < 0.4:

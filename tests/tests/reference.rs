@@ -8,9 +8,11 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use cooperage_blob::{Memory, Source as _};
+use cooperage_daemon_archive::{Image, WriteOptions, write, write_oci};
 use cooperage_digest::Digest;
 use cooperage_layout::Layout;
-use cooperage_plan::{BuildOptions, Built, Plan, PlanFile, build};
+use cooperage_plan::{BuildOptions, Built, LayerMetadata, Plan, PlanFile, build};
 use cooperage_testkit::peers::{self, Program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -42,108 +44,145 @@ fn write_trees(python: &Program, arguments: &[&OsStr]) {
 /// A plan, built by cooperage into a layout.
 struct Case {
     name: String,
-    plan: PathBuf,
+    file: PathBuf,
     root: PathBuf,
-    directory: TempDir,
+    plan: Plan,
+    layout: Layout,
     built: Built,
+    _directory: TempDir,
 }
 
 impl Case {
-    fn build(name: String, plan: PathBuf, root: &Path) -> Self {
+    fn build(name: String, file: PathBuf, root: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let layout = Layout::create(directory.path()).unwrap();
-        let built = build(&parse(&plan), &layout, &options(root))
+        let layout = Layout::create(&directory.path().join("layout")).unwrap();
+        let plan = parse(&file);
+        let built = build(&plan, &layout, &options(root))
             .unwrap_or_else(|error| panic!("{name}: {:#}", anyhow::Error::from(error)));
         Self {
             name,
-            plan,
+            file,
             root: root.to_owned(),
-            directory,
+            plan,
+            layout,
             built,
+            _directory: directory,
         }
     }
 
     /// The file of a blob in the layout.
     fn blob(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string().replace(':', "/");
-        self.directory.path().join("blobs").join(name)
+        self.layout.path().join("blobs").join(name)
     }
 
     /// What the second implementation is told.
     fn job(&self) -> Value {
-        let layers = self.built.images.iter().flat_map(|image| &image.layers);
-        let stored: Vec<Value> = layers
-            .map(|metadata| {
-                let layer = &metadata.layer;
-                let blob = self.blob(&layer.descriptor.digest);
-                let blocks = layer.blocks.iter();
-                let parts: Vec<_> = blocks
-                    .map(|one| [one.stored_offset, one.stored_len])
-                    .collect();
-                json!([blob, parts])
-            })
-            .collect();
-        json!({"plan": self.plan, "root": self.root, "stored": stored})
+        let stored = self.layers().into_iter().map(|metadata| {
+            let layer = &metadata.layer;
+            let blocks = layer.blocks.iter();
+            let parts: Vec<_> = blocks
+                .map(|one| [one.stored_offset, one.stored_len])
+                .collect();
+            json!([self.blob(&layer.descriptor.digest), parts])
+        });
+        json!({"plan": self.file, "root": self.root, "stored": stored.collect::<Vec<_>>()})
+    }
+
+    fn layers(&self) -> Vec<&LayerMetadata> {
+        let images = self.built.images.iter();
+        images.flat_map(|image| &image.layers).collect()
     }
 
     fn check(&self, answer: &Value) {
         let name = &self.name;
-        let layers = self.built.images.iter().flat_map(|image| &image.layers);
-        for (n, (metadata, theirs)) in layers.clone().zip(answers(answer, "layers")).enumerate() {
-            let ours = &metadata.layer;
-            let blocks: Vec<_> = ours
-                .blocks
-                .iter()
-                .map(|one| [one.offset, one.len])
-                .collect();
-            let ours = json!({
-                "diff_id": ours.diff_id.to_string(), "size": ours.size, "entries": ours.entries, "blocks": blocks,
-            });
+        let ours: Vec<Value> = self.layers().into_iter().map(tar_of).collect();
+        for (n, (ours, theirs)) in ours.iter().zip(answers(answer, "layers")).enumerate() {
             for (key, value) in ours.as_object().unwrap() {
                 assert_eq!(value, &theirs[key], "{name}, layer {n}: {key}");
             }
         }
         assert_eq!(answer["refused"], Value::Null, "{name}");
-        assert_eq!(
-            layers.clone().count(),
-            answers(answer, "layers").len(),
-            "{name}"
-        );
-        for (n, (metadata, theirs)) in layers.zip(answers(answer, "layers")).enumerate() {
-            let ours = String::from_utf8(metadata.to_bytes()).unwrap();
-            assert_eq!(ours, theirs["metadata"], "{name}, layer {n}: metadata");
-        }
-        assert_eq!(
-            self.built.images.len(),
-            answers(answer, "images").len(),
-            "{name}"
-        );
-        for (n, (image, theirs)) in self
-            .built
-            .images
-            .iter()
-            .zip(answers(answer, "images"))
-            .enumerate()
-        {
-            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-            assert_eq!(
-                text(image.formed.config.raw()),
-                theirs["config"],
-                "{name}, config {n}"
-            );
-            assert_eq!(
-                text(image.formed.manifest.raw()),
-                theirs["manifest"],
-                "{name}, manifest {n}"
-            );
-        }
-        if let Some(index) = answer["index"].as_str() {
-            let ours = fs::read_to_string(self.blob(&self.built.descriptor.digest)).unwrap();
-            assert_eq!(ours, index, "{name}, index");
-        }
-        let ours = fs::read_to_string(self.directory.path().join("index.json")).unwrap();
-        assert_eq!(ours, answer["layout"], "{name}, index.json");
+        self.check_documents(answer);
+        self.check_archives(answer);
     }
+
+    fn check_documents(&self, answer: &Value) {
+        let name = &self.name;
+        let (layers, images) = (self.layers(), &self.built.images);
+        assert_eq!(layers.len(), answers(answer, "layers").len(), "{name}");
+        assert_eq!(images.len(), answers(answer, "images").len(), "{name}");
+        for (n, (ours, theirs)) in layers.iter().zip(answers(answer, "layers")).enumerate() {
+            let ours = text(&ours.to_bytes());
+            assert_eq!(ours, theirs["metadata"], "{name}: metadata {n}");
+        }
+        for (n, (image, theirs)) in images.iter().zip(answers(answer, "images")).enumerate() {
+            let config = text(image.formed.config.raw());
+            assert_eq!(config, theirs["config"], "{name}: config {n}");
+            let manifest = text(image.formed.manifest.raw());
+            assert_eq!(manifest, theirs["manifest"], "{name}: manifest {n}");
+        }
+        let index = self.plan.index.is_some().then(|| {
+            let file = self.blob(&self.built.descriptor.digest);
+            fs::read_to_string(file).unwrap()
+        });
+        assert_eq!(index.as_deref(), answer["index"].as_str(), "{name}: index");
+        let ours = fs::read_to_string(self.layout.path().join("index.json")).unwrap();
+        assert_eq!(ours, answer["layout"], "{name}: index.json");
+    }
+
+    fn check_archives(&self, answer: &Value) {
+        let name = &self.name;
+        let mut archive = Vec::new();
+        let roots = self.layout.roots().unwrap();
+        write_oci(&self.layout, &roots, &mut archive).unwrap();
+        let digest = Digest::of(&archive).to_string();
+        assert_eq!(digest, answer["oci_archive"], "{name}: OCI archive");
+
+        // An archive that needs layers compressed anew has no counterpart.
+        let layers = self.built.images.first().map(|image| &image.layers);
+        let zstd = layers.is_some_and(|layers| {
+            let mut types = layers
+                .iter()
+                .map(|one| one.layer.descriptor.media_type.as_str());
+            types.any(|media_type| media_type.ends_with("zstd"))
+        });
+        assert_eq!(
+            zstd,
+            answer["docker_archive"].is_null(),
+            "{name}: docker archive"
+        );
+        if let Some(theirs) = answer["docker_archive"].as_str() {
+            let names = self.plan.names.iter();
+            let image = Image {
+                descriptor: self.built.descriptor.clone(),
+                names: names.map(|name| name.parse().unwrap()).collect(),
+            };
+            let mut options = WriteOptions::default();
+            let images = self.plan.index.as_ref().map(|_| &self.built.images[0]);
+            options.platform = images.and_then(|first| first.descriptor.platform.clone());
+            archive.clear();
+            write(&self.layout, &[image], &mut archive, &options).unwrap();
+            let digest = Digest::of(&archive).to_string();
+            assert_eq!(digest, theirs, "{name}: docker archive");
+        }
+    }
+}
+
+/// What is said of a layer's tar.
+fn tar_of(metadata: &LayerMetadata) -> Value {
+    let layer = &metadata.layer;
+    let blocks = layer.blocks.iter().map(|one| [one.offset, one.len]);
+    json!({
+        "diff_id": layer.diff_id.to_string(),
+        "size": layer.size,
+        "entries": layer.entries,
+        "blocks": blocks.collect::<Vec<_>>(),
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 fn answers<'a>(answer: &'a Value, key: &str) -> &'a [Value] {
@@ -228,6 +267,249 @@ fn with_encoder(plan: &Path, encoder: &str, level: u32) -> String {
         format!("{line}\n")
     });
     lines.collect()
+}
+
+/// Plans that break one rule, and plans that just keep it, beside one another.
+#[test]
+fn the_same_plans_are_refused() {
+    let Some(python) = peers::tool("python3") else {
+        return;
+    };
+    let long = "x/".repeat(2047);
+    let cases = [
+        (
+            true,
+            [r#"{"path":"a","text":"1"}"#, r#"{"path":"/a/","text":"1"}"#].join("\n"),
+        ),
+        (
+            false,
+            [r#"{"path":"a","text":"1"}"#, r#"{"path":"a","text":"2"}"#].join("\n"),
+        ),
+        (
+            true,
+            [
+                r#"{"path":"a","text":"1"}"#,
+                r#"{"path":"a","base64":"MQ==","mode":"0644","uid":0}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","text":"1"}"#,
+                r#"{"path":"a","text":"1","uid":1}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","text":"1"}"#,
+                r#"{"path":"a","whiteout":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            true,
+            [
+                r#"{"path":"a","whiteout":true,"mode":"0600"}"#,
+                r#"{"path":"a","whiteout":true,"uid":1}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            true,
+            [
+                r#"{"path":"a","hardlink":"b","mode":"0644"}"#,
+                r#"{"path":"a","hardlink":"/b"}"#,
+                r#"{"path":"b","fifo":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","hardlink":"b","mode":"0600"}"#,
+                r#"{"path":"a","hardlink":"b"}"#,
+                r#"{"path":"b","fifo":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [r#"{"path":"a","text":""}"#, r#"{"path":"a/b/c","text":""}"#].join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","whiteout":true}"#,
+                r#"{"path":"a/b","text":""}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","whiteout":true}"#,
+                r#"{"path":"a/b","whiteout":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","symlink":"b"}"#,
+                r#"{"path":"a/b","whiteout":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [r#"{"path":"a","text":""}"#, r#"{"path":"a","opaque":true}"#].join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","whiteout":true}"#,
+                r#"{"path":"a","opaque":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","symlink":"b"}"#,
+                r#"{"path":"a/b/c","opaque":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            true,
+            [
+                r#"{"path":"a","opaque":true}"#,
+                r#"{"path":"a","opaque":true}"#,
+                r#"{"path":"a/b","opaque":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (false, r#"{"path":"a","hardlink":"a"}"#.to_owned()),
+        (
+            false,
+            [
+                r#"{"path":"a","hardlink":"b"}"#,
+                r#"{"path":"b","hardlink":"a"}"#,
+            ]
+            .join("\n"),
+        ),
+        (false, r#"{"path":"a","hardlink":"b"}"#.to_owned()),
+        (
+            false,
+            [
+                r#"{"path":"a","hardlink":"b"}"#,
+                r#"{"path":"b/c","text":""}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","hardlink":"b"}"#,
+                r#"{"path":"b","whiteout":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (
+            false,
+            [
+                r#"{"path":"a","hardlink":"b"}"#,
+                r#"{"path":"b","opaque":true}"#,
+            ]
+            .join("\n"),
+        ),
+        (false, r#"{"path":"","text":""}"#.to_owned()),
+        (false, r#"{"path":"/","dir":true}"#.to_owned()),
+        (false, r#"{"path":"//a","text":""}"#.to_owned()),
+        (false, r#"{"path":"a//","text":""}"#.to_owned()),
+        (false, r#"{"path":"a/./b","text":""}"#.to_owned()),
+        (false, r#"{"path":"a/../b","text":""}"#.to_owned()),
+        (false, r#"{"path":"a\u0000b","text":""}"#.to_owned()),
+        (false, r#"{"path":".wh.a/b","text":""}"#.to_owned()),
+        (false, r#"{"path":"a/.wh.","opaque":true}"#.to_owned()),
+        (true, r#"{"path":"a/.wh","text":""}"#.to_owned()),
+        (true, r#"{"path":"a/.wH.b","text":""}"#.to_owned()),
+        (true, format!(r#"{{"path":"{long}y","text":""}}"#)),
+        (true, format!(r#"{{"path":"/{long}y/","dir":true}}"#)),
+        (false, format!(r#"{{"path":"{long}yz","text":""}}"#)),
+        (false, r#"{"path":"a","symlink":""}"#.to_owned()),
+        (false, r#"{"path":"a","symlink":"a\u0000"}"#.to_owned()),
+        (true, r#"{"path":"a","char_device":[2097151,0]}"#.to_owned()),
+        (
+            false,
+            r#"{"path":"a","char_device":[2097152,0]}"#.to_owned(),
+        ),
+        (false, r#"{"path":"a","text":"","mode":"10000"}"#.to_owned()),
+        (
+            false,
+            r#"{"path":"a","text":"","uid":18446744073709551616}"#.to_owned(),
+        ),
+        (false, r#"{"path":"a","text":"","uid":-1}"#.to_owned()),
+        (
+            false,
+            r#"{"path":"a","text":"","mtime":9223372036854775808}"#.to_owned(),
+        ),
+        (
+            false,
+            r#"{"path":"a","text":"","user":"\u0000"}"#.to_owned(),
+        ),
+        (
+            false,
+            r#"{"path":"a","text":"","xattrs":{"":""}}"#.to_owned(),
+        ),
+        (
+            false,
+            r#"{"path":"a","text":"","xattrs":{"a=b":""}}"#.to_owned(),
+        ),
+        (
+            false,
+            r#"{"path":"a","text":"","xattrs":{"a\u0000":""}}"#.to_owned(),
+        ),
+        (false, r#"{"path_b64":"YQ","text":""}"#.to_owned()),
+        (false, r#"{"path_b64":"YR==","text":""}"#.to_owned()),
+        (true, with_record(1_048_576)),
+        (false, with_record(1_048_577)),
+    ];
+    let root = tempfile::tempdir().unwrap();
+    let file = |n: usize| root.path().join(format!("{n}.jsonl"));
+    for (n, (_, lines)) in cases.iter().enumerate() {
+        let head = "{\"plan\":\"image\",\"version\":1}\n{\"layer\":{}}\n";
+        fs::write(file(n), format!("{head}{lines}\n")).unwrap();
+    }
+    let mut wrong = Vec::new();
+    let jobs = (0..cases.len()).map(|n| json!({"plan": file(n), "root": root.path()}));
+    for (n, answer) in ask(&python, jobs).iter().enumerate() {
+        let (taken, lines) = &cases[n];
+        let shown = &lines[..lines.len().min(200)];
+        let ours = PlanFile::parse(&fs::read(file(n)).unwrap()[..]).is_ok_and(|plan| {
+            let PlanFile::Plan(plan) = plan else {
+                panic!("no image: {shown}");
+            };
+            build(&plan, &Memory::new(), &options(root.path())).is_ok()
+        });
+        let theirs = answer["refused"].is_null();
+        if (ours, theirs) != (*taken, *taken) {
+            wrong.push(format!(
+                "{shown}\ncooperage {ours}, contract.py {theirs}: {answer}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// A file with one PAX record of `length` bytes, a number of seven digits.
+fn with_record(length: usize) -> String {
+    let length = length - "1048576 SCHILY.xattr.a=\n".len();
+    let value = "A".repeat(length / 3 * 4) + ["", "AA==", "AAA="][length % 3];
+    format!(r#"{{"path":"a","text":"","xattrs":{{"a":"{value}"}}}}"#)
 }
 
 #[test]
