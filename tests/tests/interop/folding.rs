@@ -1,4 +1,4 @@
-//! Identical files that became hard links, as Docker and umoci unpack them.
+//! Identical files that became hard links, as Docker, umoci and podman unpack them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

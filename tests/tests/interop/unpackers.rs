@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cooperage_testkit::docker::{self, Container, Docker, Store};
 use cooperage_testkit::listing::Listing;
 use cooperage_testkit::peers::{self, Generation, Program};
-use cooperage_testkit::tree_listing;
+use cooperage_testkit::{podman, tree_listing};
 
 use crate::images::Image;
 
@@ -17,15 +17,18 @@ use crate::images::Image;
 pub(crate) enum Unpacker {
     Docker(Store),
     Umoci(Generation),
+    Podman(Generation),
 }
 
 impl Unpacker {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Docker(Store::Stable),
         Self::Docker(Store::ModernGraph),
         Self::Docker(Store::ModernContainerd),
         Self::Umoci(Generation::Stable),
         Self::Umoci(Generation::Modern),
+        Self::Podman(Generation::Stable),
+        Self::Podman(Generation::Modern),
     ];
 
     /// Whether it is on this machine; its absence is reported.
@@ -33,6 +36,7 @@ impl Unpacker {
         match self {
             Self::Docker(store) => docker::shared(store).is_some(),
             Self::Umoci(generation) => peers::umoci(generation).is_some(),
+            Self::Podman(generation) => podman::start(generation).is_some(),
         }
     }
 
@@ -52,6 +56,14 @@ impl Unpacker {
                 fs::remove_dir_all(bundle).unwrap();
                 Some(seen)
             }
+            Self::Podman(generation) => {
+                let podman = podman::start(generation)?;
+                podman.load(&image.docker_archive().0).unwrap();
+                // Its store mounts nothing: this is a directory like any other.
+                let words = ["image", "mount", &image.name];
+                let root = podman.program().run(words).unwrap();
+                Some(look(Path::new(root.trim())))
+            }
         }
     }
 }
@@ -61,6 +73,7 @@ impl fmt::Display for Unpacker {
         match self {
             Self::Docker(store) => store.fmt(f),
             Self::Umoci(generation) => write!(f, "umoci ({generation})"),
+            Self::Podman(generation) => write!(f, "podman ({generation})"),
         }
     }
 }

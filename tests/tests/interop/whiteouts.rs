@@ -1,4 +1,4 @@
-//! What upper layers replace and remove, as Docker and umoci unpack it.
+//! What upper layers replace and remove, as Docker, umoci and podman unpack it.
 //!
 //! Each case has a directory of its own in one image of three layers. What is seen there is
 //! compared with what is written here, and in all attributes with our own overlay of the layers.
