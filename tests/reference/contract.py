@@ -8,6 +8,11 @@ given to it, and it says whether their form is the contract's and their blocks a
     contract.py                       one job a line on standard input, one answer a line
     contract.py tar PLAN ROOT NUMBER  writes the tar of a plan's layer (counted from 0)
 
+Three things that no plan can say, but programs that use the crates can, are read as well:
+"root":true in place of a path, "nanoseconds" beside "mtime", and "zeros" for a file of so many
+zero bytes; with "heads" in its job, a plan's layers are answered with their heads in hexadecimal,
+and no body is made.
+
 A job is {"plan": FILE, "root": DIRECTORY, "stored": [[FILE, BLOCKS], ...]}, with each layer's
 blob and the [stored offset, stored length] of its blocks; without `stored`, no documents are
 made. Names of files are relative to the root.
@@ -114,6 +119,7 @@ def given_attributes(line, mode):
         user=line.get("user", "").encode(),
         group=line.get("group", "").encode(),
         mtime=line.get("mtime", 0),
+        nanoseconds=line.get("nanoseconds", 0),
         xattrs=tuple(sorted((name.encode(), decoded(value)) for name, value in line.get("xattrs", {}).items())),
     )
     check(0 <= a.mode <= 0o7777 and 0 <= a.uid < 2**64 and 0 <= a.gid < 2**64, f"out of range: {line}")
@@ -129,7 +135,7 @@ def read(name):
 
 
 def add_line(tree, line, root):
-    path = given_path(line, "path")
+    path = b"" if "root" in line else given_path(line, "path")
     if "tree" in line:
         return add_tree(tree, line, path, os.path.join(root, line["tree"].encode()))
     check(path is not None, "an entry without a path")
@@ -140,6 +146,8 @@ def add_line(tree, line, root):
     elif "text" in line or "base64" in line:
         content = line["text"].encode() if "text" in line else decoded(line["base64"])
         entry = Entry("file", given_attributes(line, 0o644), content)
+    elif "zeros" in line:
+        entry = Entry("file", given_attributes(line, 0o644), range(line["zeros"]), False)
     elif "dir" in line:
         entry = Entry("dir", given_attributes(line, 0o755))
     elif (target := given(line, "symlink")) is not None:
@@ -230,7 +238,7 @@ def resolve(tree, folding):
     tree.check()
     entries = dict(tree.entries)
     wanted = [above for path in [*tree.entries, *tree.opaque] for above in ancestors(path)]
-    for path in [*wanted, *tree.opaque]:
+    for path in [*wanted, *(tree.opaque - {b""})]:
         mode = {b"tmp": 0o1777, b"var/tmp": 0o1777, b"root": 0o700}.get(path, 0o755)
         entries.setdefault(path, Entry("dir", Attributes(mode)))
 
@@ -255,7 +263,7 @@ def resolve(tree, folding):
                 continue
             if end in linked:
                 leaders[end] = path
-            items.append(Item(TYPES[entry.kind], path, entry.attributes, entry.content, entry.kind == "file" and entry.fold, entry.target, entry.device))
+            items.append(Item(TYPES[entry.kind], path or b".", entry.attributes, entry.content, entry.kind == "file" and entry.fold, entry.target, entry.device))
     return fold(items) if folding else items
 
 
@@ -730,13 +738,15 @@ def read_plan(name):
     return plan, images
 
 
-def build_layer(layer, root):
+def build_layer(layer, root, heads_alone=False):
     tree = Tree()
     for line in layer["lines"]:
         add_line(tree, line, os.fsencode(root))
     items = resolve(tree, layer.get("fold", True))
-    data = tar(items)
+    data = b"" if heads_alone else tar(items)
     blocks = plan_blocks(items, encoding(layer)[2])
+    if heads_alone:
+        return {"heads": b"".join(map(head, items)).hex(), "blocks": blocks, "tar": data}
     return {"diff_id": digest(data), "size": len(data), "entries": len(items), "blocks": blocks, "tar": data}
 
 
@@ -747,7 +757,7 @@ def answer(job, result):
     for image in images:
         metadata = []
         for layer in image["layers"]:
-            built = build_layer(layer, job["root"])
+            built = build_layer(layer, job["root"], "heads" in job)
             data = built.pop("tar")
             layers.append(built)
             if "stored" in job:

@@ -13,6 +13,10 @@ use cooperage_daemon_archive::{Image, WriteOptions, write, write_oci};
 use cooperage_digest::Digest;
 use cooperage_layout::Layout;
 use cooperage_plan::{BuildOptions, Built, LayerMetadata, Plan, PlanFile, build};
+use cooperage_tarball::{
+    Attributes, BlockRules, Content, Entry, FoldOptions, Kind, Mtime, Resolved, Tree, TreePath,
+    fold, plan_blocks,
+};
 use cooperage_testkit::peers::{self, Program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -584,4 +588,135 @@ fn trees_of_the_machine_agree() {
         })
         .collect();
     check_all(&python, &cases);
+}
+
+/// What plans cannot say: the root as an entry, fractions of seconds.
+#[test]
+fn trees_beyond_plans_agree() {
+    let Some(python) = peers::tool("python3") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let mut lines = vec![
+        json!({"root": true, "dir": true, "mode": "0700", "mtime": 9}),
+        json!({"root": true, "opaque": true}),
+        json!({"path": "gone", "whiteout": true}),
+    ];
+    let mut tree = Tree::new();
+    let mut attributes = Attributes::with_mode(0o700);
+    attributes.mtime = Mtime::from_seconds(9);
+    let directory_entry = Entry::new(Kind::Directory, attributes);
+    tree.insert(TreePath::root(), directory_entry).unwrap();
+    tree.set_opaque(TreePath::root()).unwrap();
+    tree.insert(TreePath::parse("gone").unwrap(), Entry::whiteout())
+        .unwrap();
+    let times = [
+        (-1, 500_000_000),
+        (-1, 999_999_999),
+        (-2, 1),
+        (0, 10),
+        (0, 999_999_999),
+        (5, 120_000_000),
+        (8_589_934_591, 999_999_999),
+        (8_589_934_592, 1),
+        (i64::MIN, 1),
+        (i64::MAX, 999_999_999),
+        (0, 0),
+    ];
+    for (n, (seconds, nanoseconds)) in times.into_iter().enumerate() {
+        let path = format!("time/{n}");
+        let mut attributes = Attributes::file();
+        attributes.mtime = Mtime {
+            seconds,
+            nanoseconds,
+        };
+        let entry = Entry::file(Content::bytes(*b"x"), attributes);
+        tree.insert(TreePath::parse(&path).unwrap(), entry).unwrap();
+        lines
+            .push(json!({"path": path, "text": "x", "mtime": seconds, "nanoseconds": nanoseconds}));
+    }
+    let answer = ask_lines(&python, directory.path(), &lines, &json!({}));
+    let resolved = fold(&tree, &FoldOptions::default()).unwrap();
+    let mut tar = Vec::new();
+    resolved.write_to(&mut tar).unwrap();
+    assert_eq!(Digest::of(&tar).to_string(), answer["diff_id"]);
+    assert_eq!(json!(planned(&resolved)), answer["blocks"]);
+}
+
+#[test]
+fn lengths_over_8_gib_agree() {
+    let Some(python) = peers::tool("python3") else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let mut tree = Tree::new();
+    let mut lines = Vec::new();
+    for length in [(8 << 30) - 1, 8 << 30] {
+        let file = directory.path().join(length.to_string());
+        fs::File::create(&file).unwrap().set_len(length).unwrap();
+        let entry = Entry::file(Content::file(&file).unwrap(), Attributes::file());
+        tree.insert(TreePath::parse(&length.to_string()).unwrap(), entry)
+            .unwrap();
+        lines.push(json!({"path": length.to_string(), "zeros": length}));
+    }
+    let answer = ask_lines(&python, directory.path(), &lines, &json!({"heads": true}));
+    let resolved = fold(
+        &tree,
+        &FoldOptions {
+            fold: false,
+            ..FoldOptions::default()
+        },
+    )
+    .unwrap();
+    assert_eq!(json!(planned(&resolved)), answer["blocks"]);
+
+    // Heads and the end are blocks of their own beside such files.
+    let mut heads = String::new();
+    let mut bytes = Vec::new();
+    for block in plan_blocks(
+        &resolved,
+        BlockRules {
+            block_size: 1 << 20,
+        },
+    ) {
+        if block.len < 4096 {
+            resolved.read_block(&block, &mut bytes).unwrap();
+            heads.extend(bytes.iter().map(|byte| format!("{byte:02x}")));
+        }
+    }
+    assert_eq!(
+        heads,
+        answer["heads"].as_str().unwrap().to_owned() + &"00".repeat(1024)
+    );
+}
+
+/// The answer for a layer of these lines, encoded as by default.
+fn ask_lines(python: &Program, directory: &Path, lines: &[Value], job: &Value) -> Value {
+    let plan = directory.join("plan.jsonl");
+    let head = [json!({"plan": "layer", "version": 1})];
+    let text: String = head
+        .iter()
+        .chain(lines)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(&plan, text).unwrap();
+    let mut job = job.clone();
+    job["plan"] = json!(plan);
+    job["root"] = json!(directory);
+    let answer = ask(python, [job]).remove(0);
+    assert_eq!(answer["refused"], Value::Null);
+    answer["layers"][0].clone()
+}
+
+fn planned(resolved: &Resolved) -> Vec<[u64; 2]> {
+    let blocks = plan_blocks(
+        resolved,
+        BlockRules {
+            block_size: 1 << 20,
+        },
+    );
+    blocks
+        .iter()
+        .map(|block| [block.offset, block.len])
+        .collect()
 }
