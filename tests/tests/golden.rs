@@ -61,7 +61,7 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
     let nibbles: Vec<_> = digest
         .encoded()
         .chars()
-        .flat_map(|c| c.to_digit(16))
+        .filter_map(|c| c.to_digit(16))
         .collect();
     nibbles
         .chunks_exact(2)
