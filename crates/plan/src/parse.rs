@@ -211,7 +211,8 @@ pub(crate) fn media_types(fields: &mut Fields) -> Result<MediaTypes, PlanError> 
 }
 
 fn parse_layer(fields: &mut Fields) -> Result<LayerPlan, PlanError> {
-    Ok(LayerPlan {
+    let has_fold = fields.has("fold");
+    let layer = LayerPlan {
         name: fields.string("name")?,
         encoding: parse_encoding(fields)?,
         annotations: fields.string_map("annotations")?,
@@ -219,7 +220,28 @@ fn parse_layer(fields: &mut Fields) -> Result<LayerPlan, PlanError> {
         comment: fields.string("comment")?,
         created: fields.string("created")?,
         content: parse_content(fields)?,
-    })
+    };
+    let (what, encodes) = match &layer.content {
+        LayerContent::Entries { .. } => return Ok(layer),
+        LayerContent::Tar {
+            form: TarForm::Recompress | TarForm::Canonical,
+            ..
+        } => ("tar", true),
+        LayerContent::Tar { .. } => ("tar", false),
+        LayerContent::Metadata { .. } => ("metadata", false),
+    };
+    let refuse = |member: &str| {
+        Err(order(
+            fields.line(),
+            &format!("`{member}` together with `{what}`"),
+            "it where a layer is packed or compressed",
+        ))
+    };
+    match layer.encoding {
+        _ if has_fold => refuse("fold"),
+        Some(_) if !encodes => refuse("encoder"),
+        _ => Ok(layer),
+    }
 }
 
 fn parse_encoding(fields: &mut Fields) -> Result<Option<Encoding>, PlanError> {

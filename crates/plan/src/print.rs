@@ -219,7 +219,14 @@ fn layers(out: &mut dyn Write, layers: &[LayerPlan]) -> io::Result<()> {
 
 fn layer_members(object: &mut Object, layer: &LayerPlan) {
     maybe(object, "name", layer.name.clone());
-    if let Some(encoding) = &layer.encoding {
+    let encodes = match &layer.content {
+        LayerContent::Entries { .. } => true,
+        LayerContent::Tar { form, .. } => {
+            matches!(form, TarForm::Recompress | TarForm::Canonical)
+        }
+        LayerContent::Metadata { .. } => false,
+    };
+    if let (Some(encoding), true) = (&layer.encoding, encodes) {
         put(object, "encoder", encoding.encoder().as_str());
         put(object, "level", u64::from(encoding.level()));
         put(object, "block_size", encoding.block_size());

@@ -148,6 +148,22 @@ fn faults_name_line_field_and_what_was_expected() {
 }
 
 #[test]
+fn members_without_a_meaning_are_refused() {
+    for layer in [
+        r#"{"tar":"a","fold":false}"#,
+        r#"{"tar":"a","level":4}"#,
+        r#"{"tar":"a","form":"uncompress","encoder":"gzip-1"}"#,
+        r#"{"metadata":"a","block_size":65536}"#,
+        r#"{"metadata":"a","fold":true}"#,
+    ] {
+        refused(&format!("{HEAD}\n{{\"layer\":{layer}}}"), "together with `");
+    }
+    plan(&format!(
+        "{HEAD}\n{{\"layer\":{{\"tar\":\"a\",\"form\":\"recompress\",\"level\":4}}}}"
+    ));
+}
+
+#[test]
 fn faulty_entries_are_refused() {
     entry_refused(r#"{"text":""}"#, "`path` is missing");
     entry_refused(
