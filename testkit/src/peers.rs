@@ -61,6 +61,12 @@ pub fn tool(name: &str) -> Option<Program> {
     find(Generation::Stable, name, Way::Direct)
 }
 
+/// As [`tool`], for what root alone may do with it: to anybody else it is missing.
+#[must_use]
+pub fn tool_of_root(name: &str) -> Option<Program> {
+    find(Generation::Stable, name, Way::Inside)
+}
+
 /// How a program of the modern root is started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Way {
