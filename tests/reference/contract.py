@@ -8,9 +8,9 @@ given to it, and it says whether their form is the contract's and their blocks a
     contract.py                       one job a line on standard input, one answer a line
     contract.py tar PLAN ROOT NUMBER  writes the tar of a plan's layer (counted from 0)
 
-Three things that no plan can say, but programs that use the crates can, are read as well:
-"root":true in place of a path, "nanoseconds" beside "mtime", and "zeros" for a file of so many
-zero bytes; with "heads" in its job, a plan's layers are answered with their heads in hexadecimal,
+What no plan can say, but programs that use the crates can, is read as well: "root":true in place
+of a path, "nanoseconds" beside "mtime", "user_b64" and "group_b64", and "zeros" for a file of so
+many zero bytes; with "heads" in its job, a plan's layers are answered with their heads in hexadecimal,
 and no body is made.
 
 A job is {"plan": FILE, "root": DIRECTORY, "stored": [[FILE, BLOCKS], ...]}, with each layer's
@@ -116,8 +116,8 @@ def given_attributes(line, mode):
         mode=int(line["mode"], 8) if "mode" in line else mode,
         uid=line.get("uid", 0),
         gid=line.get("gid", 0),
-        user=line.get("user", "").encode(),
-        group=line.get("group", "").encode(),
+        user=given(line, "user") or b"",
+        group=given(line, "group") or b"",
         mtime=line.get("mtime", 0),
         nanoseconds=line.get("nanoseconds", 0),
         xattrs=tuple(sorted((name.encode(), decoded(value)) for name, value in line.get("xattrs", {}).items())),

@@ -152,6 +152,32 @@ def layer(chance, pool):
     return lines
 
 
+def folding_layer(chance, pool):
+    """Many names of a few files, that agree in most attributes."""
+    lines, names = [], []
+    few = chance.sample([one for one in pool if 65535 <= one[0] <= 131072], 4)
+    for number in range(40):
+        line = {"path": f"{chance.choice('abc')}/{chance.choice(['tmp', 'x', 'é'])}/{number}"}
+        if names and chance.random() < 0.3:
+            line["hardlink"] = chance.choice(names)
+        else:
+            line["file"] = chance.choice(few)[1]
+            for member, values in (("mode", ["0664", "0646", "0755"]), ("uid", [0, 1]), ("gid", [0, 1]), ("mtime", [0, 1]), ("user", ["", "a"]), ("fold", [True, False])):
+                if chance.random() < 0.15:
+                    line[member] = chance.choice(values)
+        names.append(line["path"])
+        lines.append(line)
+    lines += [{"path": path, "text": ""} for path in ("tmp/x/tmp/x", "var/tmp/x/root/x", "root/tmp/x")]
+    chance.shuffle(lines)
+    return lines
+
+
+def full_layer(chance):
+    """A group of about 64 KiB, to the header: whether one more fits, and whether the end does."""
+    lines = [{"path": "!", "text": "x" * (63488 - 512 * chance.randint(0, 1))}]
+    return lines + [{"path": f"{chance.randint(0, 999)}-{number}", "dir": True} for number in range(chance.randint(0, 5))]
+
+
 def head(chance):
     """The members of a layer's line: the encoders at their fastest."""
     encoder = chance.choice(["none-1", "gzip-1", "zstd-1"])
@@ -205,7 +231,8 @@ def write_plans(seed, count, directory):
     for number in range(count):
         lines = [image(chance)]
         for _ in range(6):
-            lines += [{"layer": head(chance)}, *layer(chance, pool)]
+            made = chance.choices([lambda: layer(chance, pool), lambda: folding_layer(chance, pool), lambda: full_layer(chance)], [8, 2, 2])[0]
+            lines += [{"layer": head(chance)}, *made()]
         text = "".join(json.dumps(line, ensure_ascii=chance.random() < 0.5) + "\n" for line in lines)
         write(os.path.join(directory, f"{number}.jsonl"), text.encode())
 

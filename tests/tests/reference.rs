@@ -4,6 +4,7 @@
 //! To see where a tar differs: `contract.py tar PLAN ROOT NUMBER`.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -209,9 +210,14 @@ fn parse(file: &Path) -> Plan {
     }
 }
 
+fn json_lines(values: impl IntoIterator<Item = impl Display>) -> String {
+    let lines: Vec<_> = values.into_iter().map(|one| one.to_string()).collect();
+    lines.join("\n") + "\n"
+}
+
 /// One Python process answers all jobs.
 fn ask(python: &Program, jobs: impl IntoIterator<Item = Value>) -> Vec<Value> {
-    let lines: String = jobs.into_iter().map(|job| format!("{job}\n")).collect();
+    let lines = json_lines(jobs);
     let output = python
         .run_with_input([script("contract.py")], &mut lines.as_bytes())
         .unwrap();
@@ -273,215 +279,29 @@ fn with_encoder(plan: &Path, encoder: &str, level: u32) -> String {
     lines.collect()
 }
 
-/// Plans that break one rule, and plans that just keep it, beside one another.
+/// Plans that break one rule, and plans that just keep it: those of `rules.txt`, and long ones.
 #[test]
 fn the_same_plans_are_refused() {
     let Some(python) = peers::tool("python3") else {
         return;
     };
+    let rules = fs::read_to_string(script("rules.txt")).unwrap();
+    let mut cases: Vec<(bool, String)> = rules
+        .split("\n\n")
+        .map(|case| match case.split_once('\n').unwrap() {
+            ("taken", lines) => (true, lines.to_owned()),
+            ("refused", lines) => (false, lines.to_owned()),
+            _ => panic!("neither taken nor refused: {case}"),
+        })
+        .collect();
     let long = "x/".repeat(2047);
-    let cases = [
-        (
-            true,
-            [r#"{"path":"a","text":"1"}"#, r#"{"path":"/a/","text":"1"}"#].join("\n"),
-        ),
-        (
-            false,
-            [r#"{"path":"a","text":"1"}"#, r#"{"path":"a","text":"2"}"#].join("\n"),
-        ),
-        (
-            true,
-            [
-                r#"{"path":"a","text":"1"}"#,
-                r#"{"path":"a","base64":"MQ==","mode":"0644","uid":0}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","text":"1"}"#,
-                r#"{"path":"a","text":"1","uid":1}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","text":"1"}"#,
-                r#"{"path":"a","whiteout":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            true,
-            [
-                r#"{"path":"a","whiteout":true,"mode":"0600"}"#,
-                r#"{"path":"a","whiteout":true,"uid":1}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            true,
-            [
-                r#"{"path":"a","hardlink":"b","mode":"0644"}"#,
-                r#"{"path":"a","hardlink":"/b"}"#,
-                r#"{"path":"b","fifo":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","hardlink":"b","mode":"0600"}"#,
-                r#"{"path":"a","hardlink":"b"}"#,
-                r#"{"path":"b","fifo":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [r#"{"path":"a","text":""}"#, r#"{"path":"a/b/c","text":""}"#].join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","whiteout":true}"#,
-                r#"{"path":"a/b","text":""}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","whiteout":true}"#,
-                r#"{"path":"a/b","whiteout":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","symlink":"b"}"#,
-                r#"{"path":"a/b","whiteout":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [r#"{"path":"a","text":""}"#, r#"{"path":"a","opaque":true}"#].join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","whiteout":true}"#,
-                r#"{"path":"a","opaque":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","symlink":"b"}"#,
-                r#"{"path":"a/b/c","opaque":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            true,
-            [
-                r#"{"path":"a","opaque":true}"#,
-                r#"{"path":"a","opaque":true}"#,
-                r#"{"path":"a/b","opaque":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (false, r#"{"path":"a","hardlink":"a"}"#.to_owned()),
-        (
-            false,
-            [
-                r#"{"path":"a","hardlink":"b"}"#,
-                r#"{"path":"b","hardlink":"a"}"#,
-            ]
-            .join("\n"),
-        ),
-        (false, r#"{"path":"a","hardlink":"b"}"#.to_owned()),
-        (
-            false,
-            [
-                r#"{"path":"a","hardlink":"b"}"#,
-                r#"{"path":"b/c","text":""}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","hardlink":"b"}"#,
-                r#"{"path":"b","whiteout":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (
-            false,
-            [
-                r#"{"path":"a","hardlink":"b"}"#,
-                r#"{"path":"b","opaque":true}"#,
-            ]
-            .join("\n"),
-        ),
-        (false, r#"{"path":"","text":""}"#.to_owned()),
-        (false, r#"{"path":"/","dir":true}"#.to_owned()),
-        (false, r#"{"path":"//a","text":""}"#.to_owned()),
-        (false, r#"{"path":"a//","text":""}"#.to_owned()),
-        (false, r#"{"path":"a/./b","text":""}"#.to_owned()),
-        (false, r#"{"path":"a/../b","text":""}"#.to_owned()),
-        (false, r#"{"path":"a\u0000b","text":""}"#.to_owned()),
-        (false, r#"{"path":".wh.a/b","text":""}"#.to_owned()),
-        (false, r#"{"path":"a/.wh.","opaque":true}"#.to_owned()),
-        (true, r#"{"path":"a/.wh","text":""}"#.to_owned()),
-        (true, r#"{"path":"a/.wH.b","text":""}"#.to_owned()),
+    cases.extend([
         (true, format!(r#"{{"path":"{long}y","text":""}}"#)),
         (true, format!(r#"{{"path":"/{long}y/","dir":true}}"#)),
         (false, format!(r#"{{"path":"{long}yz","text":""}}"#)),
-        (false, r#"{"path":"a","symlink":""}"#.to_owned()),
-        (false, r#"{"path":"a","symlink":"a\u0000"}"#.to_owned()),
-        (true, r#"{"path":"a","char_device":[2097151,0]}"#.to_owned()),
-        (
-            false,
-            r#"{"path":"a","char_device":[2097152,0]}"#.to_owned(),
-        ),
-        (false, r#"{"path":"a","text":"","mode":"10000"}"#.to_owned()),
-        (
-            false,
-            r#"{"path":"a","text":"","uid":18446744073709551616}"#.to_owned(),
-        ),
-        (false, r#"{"path":"a","text":"","uid":-1}"#.to_owned()),
-        (
-            false,
-            r#"{"path":"a","text":"","mtime":9223372036854775808}"#.to_owned(),
-        ),
-        (
-            false,
-            r#"{"path":"a","text":"","user":"\u0000"}"#.to_owned(),
-        ),
-        (
-            false,
-            r#"{"path":"a","text":"","xattrs":{"":""}}"#.to_owned(),
-        ),
-        (
-            false,
-            r#"{"path":"a","text":"","xattrs":{"a=b":""}}"#.to_owned(),
-        ),
-        (
-            false,
-            r#"{"path":"a","text":"","xattrs":{"a\u0000":""}}"#.to_owned(),
-        ),
-        (false, r#"{"path_b64":"YQ","text":""}"#.to_owned()),
-        (false, r#"{"path_b64":"YR==","text":""}"#.to_owned()),
         (true, with_record(1_048_576)),
         (false, with_record(1_048_577)),
-    ];
+    ]);
     let root = tempfile::tempdir().unwrap();
     let file = |n: usize| root.path().join(format!("{n}.jsonl"));
     for (n, (_, lines)) in cases.iter().enumerate() {
@@ -590,7 +410,7 @@ fn trees_of_the_machine_agree() {
     check_all(&python, &cases);
 }
 
-/// What plans cannot say: the root as an entry, fractions of seconds.
+/// What plans cannot say: the root as an entry, fractions of seconds, owners that are not UTF-8.
 #[test]
 fn trees_beyond_plans_agree() {
     let Some(python) = peers::tool("python3") else {
@@ -634,6 +454,17 @@ fn trees_beyond_plans_agree() {
         tree.insert(TreePath::parse(&path).unwrap(), entry).unwrap();
         lines
             .push(json!({"path": path, "text": "x", "mtime": seconds, "nanoseconds": nanoseconds}));
+    }
+    for (path, owner, encoded) in [("u", &b"\xff"[..], "/w=="), ("g", b"\xed\xa0\x80", "7aCA")] {
+        let mut attributes = Attributes::file();
+        match path {
+            "u" => attributes.user = owner.to_vec(),
+            _ => attributes.group = owner.to_vec(),
+        }
+        let entry = Entry::file(Content::bytes(*b""), attributes);
+        tree.insert(TreePath::parse(path).unwrap(), entry).unwrap();
+        let member = if path == "u" { "user_b64" } else { "group_b64" };
+        lines.push(json!({"path": path, "text": "", member: encoded}));
     }
     let answer = ask_lines(&python, directory.path(), &lines, &json!({}));
     let resolved = fold(&tree, &FoldOptions::default()).unwrap();
@@ -694,11 +525,7 @@ fn lengths_over_8_gib_agree() {
 fn ask_lines(python: &Program, directory: &Path, lines: &[Value], job: &Value) -> Value {
     let plan = directory.join("plan.jsonl");
     let head = [json!({"plan": "layer", "version": 1})];
-    let text: String = head
-        .iter()
-        .chain(lines)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let text = json_lines(head.iter().chain(lines));
     fs::write(&plan, text).unwrap();
     let mut job = job.clone();
     job["plan"] = json!(plan);
