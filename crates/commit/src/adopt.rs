@@ -4,11 +4,12 @@ use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 
 use cooperage_blob::{BlobWriter, Sink};
-use cooperage_compress::{BlockRecord, Codec, Detected, Encoder, Encoding, decoder, sniff};
+use cooperage_compress::{BlockRecord, Codec, Encoder, Encoding, decoder};
 use cooperage_digest::{Algorithm, Hasher};
 use cooperage_image_spec::Descriptor;
 
 use crate::Layer;
+use crate::detect::detect;
 use crate::pack::media_type;
 
 /// What becomes of an existing layer's bytes.
@@ -75,15 +76,11 @@ pub fn adopt(
         origin: origin.to_owned(),
         source,
     };
-    let (start, reader) = peek(reader).map_err(failed)?;
-    let codec = match sniff(&start) {
-        Detected::None => Codec::None,
-        Detected::Gzip => Codec::Gzip,
-        Detected::Zstd => Codec::Zstd,
-        Detected::Bzip2 => return Err(no_media_type(origin, "bzip2")),
-        Detected::Xz => return Err(no_media_type(origin, "xz")),
-    };
-    let reader = io::Cursor::new(start).chain(reader);
+    let (codec, reader) = detect(reader).map_err(failed)?;
+    let codec = codec.map_err(|codec| AdoptError::NoMediaType {
+        origin: origin.to_owned(),
+        codec,
+    })?;
     let mut writer = sink.create(Algorithm::Sha256).map_err(store)?;
     let without_blocks = |(hasher, size)| (hasher, size, Vec::new());
     let (tar, encoding, stored) = match form {
@@ -111,20 +108,6 @@ pub fn adopt(
         blocks,
         entries: 0,
     })
-}
-
-fn no_media_type(origin: &str, codec: &'static str) -> AdoptError {
-    AdoptError::NoMediaType {
-        origin: origin.to_owned(),
-        codec,
-    }
-}
-
-/// The first bytes, enough to know a codec by; fewer only at the end.
-fn peek<R: Read>(mut reader: R) -> io::Result<(Vec<u8>, R)> {
-    let mut start = Vec::new();
-    reader.by_ref().take(512).read_to_end(&mut start)?;
-    Ok((start, reader))
 }
 
 /// Hands all of a tar to `take`; its hash and its length in bytes.

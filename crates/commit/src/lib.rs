@@ -33,6 +33,7 @@
 
 mod adopt;
 mod base;
+mod detect;
 mod edit;
 mod form;
 mod layer;

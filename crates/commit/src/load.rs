@@ -3,11 +3,13 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use cooperage_blob::{Source, open};
-use cooperage_compress::{Codec, Detected, decoder, sniff};
+use cooperage_compress::decoder;
 use cooperage_digest::{Algorithm, Digest, Hasher};
 use cooperage_image_spec::Descriptor;
 use cooperage_tarball::{LoadError, ReadOptions, Tree};
 use tempfile::NamedTempFile;
+
+use crate::detect::detect;
 
 /// A layer that was read. Its tree's contents lie in a temporary file, which goes with it.
 #[derive(Debug)]
@@ -163,24 +165,11 @@ fn spool_tar(
         origin: origin.to_owned(),
         source,
     };
-    let no_media_type = |codec| LayerError::NoMediaType {
+    let (codec, mut whole) = detect(&mut reader).map_err(unpack)?;
+    let codec = codec.map_err(|codec| LayerError::NoMediaType {
         origin: origin.to_owned(),
         codec,
-    };
-    let mut start = Vec::new();
-    reader
-        .by_ref()
-        .take(512)
-        .read_to_end(&mut start)
-        .map_err(unpack)?;
-    let codec = match sniff(&start) {
-        Detected::None => Codec::None,
-        Detected::Gzip => Codec::Gzip,
-        Detected::Zstd => Codec::Zstd,
-        Detected::Bzip2 => return Err(no_media_type("bzip2")),
-        Detected::Xz => return Err(no_media_type("xz")),
-    };
-    let mut whole = io::Cursor::new(start).chain(reader);
+    })?;
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let mut size = 0_u64;
     {
