@@ -36,7 +36,7 @@ fn short(package: &Package) -> &str {
     package.name.strip_prefix(PREFIX).unwrap_or(&package.name)
 }
 
-/// The lines `name <- a b c` of the block that ARCHITECTURE.md fences with ```graph.
+/// The lines `name -> a b c` of the fenced block `graph` in `ARCHITECTURE.md`.
 fn drawn_graph() -> BTreeMap<String, BTreeSet<String>> {
     let text = architecture();
     let block = text
