@@ -46,7 +46,7 @@ pub fn cargo_image_main() -> ExitCode {
     run(&args)
 }
 
-/// [`image`] as a program: an error is printed with its causes.
+/// [`image()`] as a program: an error is printed with its causes.
 ///
 /// For an `xtask` that has more commands and flattens [`ImageArgs`] into one of them. Exits like
 /// [`xtask_main`].

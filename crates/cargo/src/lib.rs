@@ -1,6 +1,6 @@
 //! Turns a cargo build and its image metadata into a plan, and the plan into an image.
 //!
-//! [`image`] runs `cargo build`, reads `[workspace.metadata.image]` and
+//! [`image()`] runs `cargo build`, reads `[workspace.metadata.image]` and
 //! `[package.metadata.image]`, and writes the image to an image layout or an archive. No daemon,
 //! no root, no network beyond cargo's own.
 //!
