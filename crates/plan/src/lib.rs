@@ -6,7 +6,7 @@
 //! asks the file system for bytes and lengths only: modes, owners and times come from the plan, or
 //! are what the byte contract says.
 //!
-//! [`build`] makes a whole image. Its two halves are for build systems that cache each action:
+//! [`build()`] makes a whole image. Its two halves are for build systems that cache each action:
 //! [`build_layer`] turns a layer plan into a blob and its [`LayerMetadata`], and [`build_image`]
 //! turns an image plan and such metadata into documents, without a layer's bytes.
 //!
