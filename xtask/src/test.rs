@@ -49,12 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         ),
         Step::new(
             "documentation",
-            warnings_are_errors(cargo(&[
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-            ])),
+            warnings_are_errors(cargo(&["doc", "--workspace", "--no-deps"])),
         ),
         Step::new(
             "unit, property, golden, documentation and interop tests",
