@@ -1,6 +1,6 @@
 //! The tar that docker save writes and docker load reads, and OCI archives, as Source and Sink.
 //!
-//! - [`write`] makes one stream that Docker (20.10 and later, either of its stores), podman,
+//! - [`write()`] makes one stream that Docker (20.10 and later, either of its stores), podman,
 //!   skopeo and containerd all load; [`write_oci`] makes an OCI archive.
 //! - [`DockerArchive`] reads whatever has a `manifest.json`, [`OciArchive`] an image layout in a
 //!   tar: from a file, where nothing is unpacked, or from a pipe.

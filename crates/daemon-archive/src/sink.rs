@@ -56,7 +56,7 @@ pub enum SinkError {
 ///
 /// Blobs are spooled in a temporary directory beside the archive, since a tar wants every length
 /// beforehand and `manifest.json` first: for a while the disk holds everything twice. Who has a
-/// [`Source`] with all of it already calls [`write`] or [`write_oci`] and spares that.
+/// [`Source`] with all of it already calls [`write()`] or [`write_oci`] and spares that.
 ///
 /// [`ArchiveSink::finish`] writes the archive and renames it into its place, so that what was there
 /// before is there until the new one is whole. Dropped before, it leaves nothing behind.

@@ -23,7 +23,7 @@ use crate::hashing::HashingReader;
 ///
 /// That is what `docker save` writes since version 1.10 (`<id>/layer.tar`, a repeated layer as a
 /// symbolic link; since 25 an image layout beside it), and podman, skopeo, go-containerregistry,
-/// Bazel's rules and [`write`](crate::write) here.
+/// Bazel's rules and [`write()`](crate::write) here.
 ///
 /// Its roots are the images of `manifest.json`: one for each of their names, in full
 /// (`docker.io/library/app:latest`), and one without a name for an image that has none.

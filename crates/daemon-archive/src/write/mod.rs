@@ -26,7 +26,7 @@ use crate::read::blob_path;
 use prepare::Prepared;
 use tar::TarWriter;
 
-/// The most that [`write`] keeps of recompressed layers on disk where nothing else is said:
+/// The most that [`write()`] keeps of recompressed layers on disk where nothing else is said:
 /// 64 GiB.
 pub const DEFAULT_RECOMPRESSED_LIMIT: u64 = 64 << 30;
 

@@ -18,7 +18,7 @@ use crate::read::blob_path;
 /// annotation is taken off. Indexes keep all their platforms, and documents their bytes.
 ///
 /// `index.json` and `oci-layout` come first, then every blob once, with headers as those of
-/// [`write`](crate::write). The bytes depend on the roots alone, not on their order: they are
+/// [`write()`](crate::write). The bytes depend on the roots alone, not on their order: they are
 /// sorted by name, those without one last.
 ///
 /// Every blob is verified while it passes. A layer that may be fetched from elsewhere (`urls` in

@@ -5,7 +5,7 @@ use std::fmt;
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Platform};
 
-/// What [`write`](crate::write) wrote.
+/// What [`write()`](crate::write) wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
