@@ -17,9 +17,12 @@ pub(crate) struct Args {
     core: bool,
 }
 
-/// What the two tiers may take together with the building of all they run.
-const CORE_BUDGET: Duration = Duration::from_secs(16 * 60);
+/// What each tier is to take on two quiet cores, the building of all it runs included.
+const CORE_BUDGET: Duration = Duration::from_secs(14 * 60);
 const END_TO_END_BUDGET: Duration = Duration::from_secs(12 * 60);
+/// A tier is ended after so many times its budget: machines of CI are shared, and a slow one says
+/// nothing of the code. What is over its budget says so.
+const PATIENCE: u32 = 2;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let missing = MissingPeers::new()?;
@@ -77,9 +80,16 @@ fn tier(name: &str, steps: Vec<Step>, budget: Duration) -> Result<()> {
     let began = Instant::now();
     println!("== {name}: up to {} minutes", budget.as_secs() / 60);
     for step in steps {
-        step.run(budget.saturating_sub(began.elapsed()))?;
+        step.run((budget * PATIENCE).saturating_sub(began.elapsed()))?;
     }
-    println!("== {name}: passed in {} s", began.elapsed().as_secs());
+    let spent = began.elapsed();
+    println!("== {name}: passed in {} s", spent.as_secs());
+    if spent > budget {
+        println!(
+            "== {name}: over its budget of {} minutes",
+            budget.as_secs() / 60
+        );
+    }
     Ok(())
 }
 
