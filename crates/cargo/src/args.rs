@@ -184,7 +184,7 @@ pub struct SettingArgs {
     /// Whether identical files become hard links [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub fold: Option<bool>,
-    /// Time of all entries: `epoch`, `source-date-epoch`, or seconds
+    /// Time of all entries that files make: `epoch`, `source-date-epoch`, or seconds
     #[arg(long, value_name = "TIME", value_parser = metadata::mtime, allow_hyphen_values = true)]
     pub mtime: Option<Mtime>,
     /// When it was made, RFC 3339 [default: `SOURCE_DATE_EPOCH`, or the epoch]
