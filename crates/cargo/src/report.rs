@@ -215,7 +215,15 @@ fn next(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
                 let tar = format!("{}.tar", summary.package);
                 writeln!(out, "  cooperage inspect {output}")?;
                 writeln!(out, "  skopeo inspect {output}")?;
-                writeln!(out, "  cooperage copy {output} docker-archive:{tar}")?;
+                // Docker loads one platform.
+                let platform = match &summary.images[..] {
+                    [first, _, ..] => format!(" --platform {}", first.platform),
+                    _ => String::new(),
+                };
+                writeln!(
+                    out,
+                    "  cooperage copy {output} docker-archive:{tar}{platform}"
+                )?;
                 writeln!(out, "  docker load -i {tar} && docker run --rm {name}")?;
             }
             _ => writeln!(out, "  cooperage inspect {output}")?,
