@@ -18,11 +18,11 @@ pub(crate) struct Args {
 }
 
 /// What each tier is to take on two quiet cores, the building of all it runs included.
-const CORE_BUDGET: Duration = Duration::from_secs(14 * 60);
-const END_TO_END_BUDGET: Duration = Duration::from_secs(12 * 60);
+const CORE_BUDGET: Duration = Duration::from_secs(10 * 60);
+const END_TO_END_BUDGET: Duration = Duration::from_secs(16 * 60);
 /// A tier is ended after so many times its budget: machines of CI are shared, and a slow one says
 /// nothing of the code. What is over its budget says so.
-const PATIENCE: u32 = 2;
+const PATIENCE: u32 = 3;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let missing = MissingPeers::new()?;
