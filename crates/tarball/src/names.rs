@@ -74,6 +74,14 @@ impl Names {
         }
     }
 
+    /// Whether anything lies below a name.
+    pub(crate) fn has_below(&self, path: &TreePath) -> bool {
+        let start = [path.as_bytes(), b"/"].concat();
+        let range = (Bound::Included(start.as_slice()), Bound::Unbounded);
+        let next = self.paths.range::<[u8], _>(range).next();
+        next.is_some_and(|(found, _)| found.is_below(path))
+    }
+
     /// Every inode's names, ordered by path, inodes by the first of their names.
     pub(crate) fn groups(&self) -> Vec<(Inode, Vec<&TreePath>)> {
         let mut order = Vec::new();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::names::{Inode, Names};
+use crate::write::order::{Parents, parent_mode};
 use crate::{Entry, Kind, Origin, Tree, TreeError, TreePath};
 
 /// Lays layers over one another, the lowest first, and gives the tree that a container would see.
@@ -15,7 +16,8 @@ use crate::{Entry, Kind, Origin, Tree, TreeError, TreePath};
 /// replaces keeps its other names as they were.
 ///
 /// A directory that a layer only implies, by an entry below it, changes nothing of a lower directory,
-/// and takes the place of anything else.
+/// and takes the place of anything else. An opaque mark implies its directory too, which is there
+/// then even if nothing is in it.
 ///
 /// Spec: image-spec v1.1, `layer.md` § Applying Changesets, § Whiteouts.
 ///
@@ -74,6 +76,13 @@ pub(crate) fn apply(names: &mut Names, tree: &Tree, layer: usize) -> Result<(), 
     for (path, inode) in inodes {
         imply(names, &path);
         names.put(path, inode);
+    }
+    let mut parents = Parents::default();
+    for directory in tree.opaque().filter(|directory| !directory.is_root()) {
+        if names.inode(directory.as_bytes()).is_none() && !names.has_below(directory) {
+            let inode = names.new_inode(parents.entry(parent_mode(directory.as_bytes())));
+            names.put(directory.clone(), inode);
+        }
     }
     Ok(())
 }

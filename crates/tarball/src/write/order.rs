@@ -93,7 +93,7 @@ const PARENT_MODE: u32 = 0o755;
 ///
 /// What every system has otherwise is as every system has it: a layer that only adds a file below
 /// `tmp` must not close it for everyone.
-fn parent_mode(path: &[u8]) -> u32 {
+pub(crate) fn parent_mode(path: &[u8]) -> u32 {
     match path {
         b"tmp" | b"var/tmp" => 0o1777,
         b"root" => 0o700,

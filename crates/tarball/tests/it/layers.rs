@@ -47,6 +47,14 @@ fn whiteouts_hide_lower_layers_alone() {
         &["d/a = 1", "d/b = 1", "d/c = 2", "e = 1"],
     );
     check(&[&lower, &tree([("d", Entry::whiteout())])], &["e = 1"]);
+    // The directory is there, whatever was: unpackers make it before they look at the mark.
+    let mut empty = Tree::new();
+    for at in ["l", "n/n", "tmp"] {
+        empty.set_opaque(path(at)).unwrap();
+    }
+    let lower = tree([("l", Entry::symlink("e")), ("tmp", file("1"))]);
+    check(&[&lower, &empty], &["l/ 755", "n/n/ 755", "tmp/ 1777"]);
+    let lower = tree([("e", file("1"))]);
     let mut all = Tree::new();
     all.set_opaque(TreePath::root()).unwrap();
     all.insert(path("f"), file("2")).unwrap();
