@@ -12,6 +12,7 @@
 //! | a tree | [`fold`] | a [`Resolved`] tree: parents added, links turned, identical files folded |
 //! | a resolved tree | [`plan_blocks`], [`Resolved::read_block`] | its tar, in blocks, from any thread |
 //! | | [`Resolved::write_to`] | its tar, as a stream |
+//! | a tree | [`unpack`] | a directory |
 //! | any tar | [`TarReader`] | its entries, as a stream |
 //!
 //! # The bytes that are written
@@ -92,6 +93,8 @@ mod diff;
 
 mod names;
 
+mod unpack;
+
 mod host;
 
 pub use attributes::{Attributes, Mtime};
@@ -104,6 +107,9 @@ pub use path::{PathError, PathFault, TreePath};
 pub use read::{ReadOptions, TarEntry, TarError, TarKind, TarReader, Trailing};
 pub use scan::{AttributesFrom, HardLinks, ScanError, ScanOptions, Symlinks, scan};
 pub use tree::{Difference, EntryFault, Tree, TreeError};
+pub use unpack::{
+    Existing, LeftOut, Omission, Refused, UnpackError, UnpackOptions, Unpacked, unpack,
+};
 pub use write::{
     Block, BlockRules, FoldError, FoldOptions, Member, MemberKind, PackError, Resolved, fold,
     plan_blocks,

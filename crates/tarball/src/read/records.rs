@@ -182,10 +182,18 @@ fn time(text: &[u8]) -> Option<Mtime> {
         None => (false, text),
     };
     let mut parts = text.splitn(2, |byte| *byte == b'.');
-    let seconds = i64::try_from(decimal(parts.next()?)?).ok()?;
+    // There is one more number below zero than above.
+    let magnitude = decimal(parts.next()?)?;
+    let seconds = if negative {
+        0_i64.checked_sub_unsigned(magnitude)?
+    } else {
+        i64::try_from(magnitude).ok()?
+    };
     let mut nanoseconds = 0;
     if let Some(fraction) = parts.next().filter(|fraction| !fraction.is_empty()) {
-        decimal(&fraction[..fraction.len().min(18)])?;
+        if !fraction.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
         let digits = fraction
             .iter()
             .copied()
@@ -193,15 +201,15 @@ fn time(text: &[u8]) -> Option<Mtime> {
             .take(9);
         nanoseconds = digits.fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
     }
+    // Seconds are rounded down.
     Some(match (negative, nanoseconds) {
-        (false, _) => Mtime {
+        (true, 1..) => Mtime {
+            seconds: seconds.checked_sub(1)?,
+            nanoseconds: 1_000_000_000 - nanoseconds,
+        },
+        _ => Mtime {
             seconds,
             nanoseconds,
-        },
-        (true, 0) => Mtime::from_seconds(-seconds),
-        (true, _) => Mtime {
-            seconds: -seconds - 1,
-            nanoseconds: 1_000_000_000 - nanoseconds,
         },
     })
 }
@@ -294,6 +302,11 @@ mod tests {
         check("-", None);
         check("1.x", None);
         check("1e3", None);
+        check("1.1234567890123456789x", None);
+        check("-9223372036854775808", Some((i64::MIN, 0)));
+        check("-9223372036854775807.5", Some((i64::MIN, 500_000_000)));
+        check("-9223372036854775808.5", None);
+        check("9223372036854775808", None);
     }
 
     #[test]

@@ -9,4 +9,5 @@ mod layers;
 mod order;
 mod read;
 mod scan;
+mod unpack;
 mod write;
