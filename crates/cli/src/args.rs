@@ -79,6 +79,7 @@ pub(crate) enum Command {
     Copy(crate::copy::CopyArgs),
     Inspect(crate::inspect::InspectArgs),
     Ls(crate::ls::LsArgs),
+    Unpack(crate::unpack::UnpackArgs),
     Verify(crate::verify::VerifyArgs),
     /// Look after an image layout
     #[command(subcommand)]

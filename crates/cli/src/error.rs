@@ -7,6 +7,7 @@ use cooperage_daemon_archive::WriteError;
 use cooperage_layout::{GcError, OpenError};
 use cooperage_plan::{BuildError, PlanError, TreePlanError};
 use cooperage_transport::FindError;
+use cooperage_tarball::UnpackError;
 
 use crate::text::printable;
 
@@ -110,6 +111,15 @@ fn media_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     }
     match error.downcast_ref::<GcError>()? {
         GcError::Busy { .. } => Some("`--wait` waits for the others"),
+    match error.downcast_ref() {
+        Some(UnpackError::Occupied { .. }) => {
+            return Some("choose an empty or a new directory, or `--replace` this one");
+        }
+        Some(UnpackError::Refused { .. }) => {
+            return Some("`--rootless` leaves out what the system refuses, and says what that was");
+        }
+        _ => {}
+    }
         GcError::Unreadable { .. } => Some(
             "`cooperage layout fsck` tells all that is wrong; \
              `--skip-missing` takes what is missing as never copied",

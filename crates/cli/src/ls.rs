@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use cooperage_commit::{DEFAULT_TAR_LIMIT, LoadedLayer, load_layer};
+use cooperage_commit::LoadedLayer;
 use cooperage_image_spec::{Descriptor, Platform};
 use cooperage_tarball::{Entry, Kind, Tree, TreePath, overlay};
 use cooperage_transport::Location;
@@ -43,18 +43,8 @@ pub(crate) fn run(args: &LsArgs, context: &Context) -> Result<Outcome> {
     let source = opened.source();
     let image = media::image(source, &opened.root()?.descriptor, args.platform.as_ref())?;
     let blobs = &image.manifest.value().layers;
-    let diff_ids = &image.config.value().rootfs.diff_ids;
-    let mut layers: Vec<LoadedLayer> = Vec::new();
-    for (blob, diff_id) in blobs.iter().zip(diff_ids) {
-        let progress = context.progress();
-        let id = progress.start(&format!("read {}", blob.digest.short()), Some(blob.size));
-        let loaded = load_layer(source, blob, Some(diff_id), DEFAULT_TAR_LIMIT);
-        progress.advance(id, blob.size);
-        progress.finish(id);
-        layers.push(loaded?);
-    }
-    let tree = overlay(layers.iter().map(LoadedLayer::tree))
-        .context("the image's layers make no file tree")?;
+    let layers = media::layers(source, &image, context)?;
+    let tree = overlay(layers.iter().map(LoadedLayer::tree)).context(media::NO_TREE)?;
     let listed: Vec<Listed<'_>> = tree
         .iter()
         .map(|(path, entry)| Listed {

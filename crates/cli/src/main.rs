@@ -15,6 +15,7 @@ mod layer;
 mod layout;
 mod ls;
 mod plan;
+mod unpack;
 mod verify;
 
 mod archive_report;
@@ -54,6 +55,7 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<Outcome> {
         Command::Inspect(args) => inspect::run(args, context),
         Command::Ls(args) => ls::run(args, context),
         Command::Verify(args) => verify::run(args, context),
+        Command::Unpack(args) => unpack::run(args, context),
         Command::Layout(LayoutCommand::Gc(args)) => layout::gc(args, context),
         Command::Layout(LayoutCommand::Fsck(args)) => layout::fsck(args, context),
         Command::Plan(PlanCommand::Check(args)) => plan::run(args, context),

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cooperage_blob::{Source, read};
-use cooperage_commit::Base;
+use cooperage_commit::{Base, DEFAULT_TAR_LIMIT, LoadedLayer, load_layer};
 use cooperage_image_spec::{Descriptor, Document, Index, Platform};
 use cooperage_plan::Bases;
 use cooperage_transport::Location;
 
+use crate::context::Context as Program;
 use crate::error::Hinted;
 
 /// Most indexes in one another, and most manifests of all of them, that are followed.
@@ -126,3 +127,26 @@ pub(crate) fn image(
         }
     }
 }
+
+/// Reads all layers of an image, the lowest first; each is verified by both of its names.
+pub(crate) fn layers(
+    source: &dyn Source,
+    image: &Base,
+    program: &Program,
+) -> Result<Vec<LoadedLayer>> {
+    let blobs = &image.manifest.value().layers;
+    let diff_ids = &image.config.value().rootfs.diff_ids;
+    let mut layers = Vec::new();
+    for (blob, diff_id) in blobs.iter().zip(diff_ids) {
+        let progress = program.progress();
+        let id = progress.start(&format!("read {}", blob.digest.short()), Some(blob.size));
+        let loaded = load_layer(source, blob, Some(diff_id), DEFAULT_TAR_LIMIT);
+        progress.advance(id, blob.size);
+        progress.finish(id);
+        layers.push(loaded?);
+    }
+    Ok(layers)
+}
+
+/// What is said of layers that cannot be laid over one another.
+pub(crate) const NO_TREE: &str = "the image's layers make no file tree";

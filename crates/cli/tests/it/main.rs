@@ -6,4 +6,5 @@ mod docs;
 mod layers;
 mod look;
 mod support;
+mod unpack;
 mod verify;

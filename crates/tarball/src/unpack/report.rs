@@ -13,13 +13,13 @@ pub struct Unpacked {
     pub entries: u64,
     /// How many bytes of files were written.
     pub bytes: u64,
-    /// What was left out since the system refused it, ordered by path but for directories, which
-    /// come last; empty with [`super::Refused::Fail`].
+    /// What was left out since the system refused it, ordered by path; empty with
+    /// [`super::Refused::Fail`].
     pub left_out: Vec<LeftOut>,
 }
 
 /// Something that was left out.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct LeftOut {
     /// Of which entry.

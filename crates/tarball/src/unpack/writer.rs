@@ -61,6 +61,7 @@ impl<'a> Writer<'a> {
             node.set_mode(Attributes::directory().mode)
                 .map_err(|source| entry_error("set the mode of", &root, source))?;
         }
+        self.report.left_out.sort();
         Ok(self.report)
     }
 
