@@ -17,6 +17,8 @@ mod program;
 mod requirement;
 pub(crate) mod supervised;
 
+use std::path::Path;
+
 use crate::host;
 use place::Absent;
 
@@ -65,6 +67,20 @@ pub fn tool(name: &str) -> Option<Program> {
 #[must_use]
 pub fn tool_of_root(name: &str) -> Option<Program> {
     find(Generation::Stable, name, Way::Inside)
+}
+
+/// A program of the machine's own at the absolute path `program`, with the modern root as its root,
+/// where it finds the programs that `needs` names: compilers for two platforms among them.
+///
+/// It sees the temporary directories and this workspace under their own names.
+#[must_use]
+pub fn in_modern_root(program: &Path, needs: &[&str]) -> Option<Program> {
+    for need in needs {
+        find(Generation::Modern, need, Way::Inside)?;
+    }
+    let name = program.file_name()?.to_string_lossy();
+    let root = place::root().ok()?;
+    Some(Program::inside(&name, &root, program))
 }
 
 /// How a program of the modern root is started.

@@ -33,6 +33,12 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
     let metadata = cargo_metadata(args)?;
     let (package, found) = settings(args, &metadata)?;
     let bin = project::select_binary(package, found.settings.bin.as_deref())?;
+    let target_dir = metadata.target_directory.as_std_path();
+    let locations = output::locations(args, target_dir)?;
+    if !args.output.print_plan {
+        let targets = found.settings.platforms.as_deref();
+        output::check_platforms(&locations, targets.unwrap_or_default())?;
+    }
     let plan = plan(args, &metadata, package, &bin, &found, &reporter)?;
     let mut summary = Summary::new(package, &bin, &plan);
     if let Some(file) = &args.output.plan_file {
@@ -46,8 +52,7 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
         out.flush()?;
         return Ok(summary);
     }
-    let target_dir = metadata.target_directory.as_std_path();
-    output::write(args, &plan, target_dir, &reporter, &mut summary)?;
+    output::write(args, &plan, target_dir, locations, &reporter, &mut summary)?;
     if let Some(file) = &args.output.digest_file {
         write_file(file, summary.digest.as_bytes())?;
     }
@@ -153,6 +158,7 @@ fn plan(
         targets.push(None);
     }
     check_targets(&builder, &targets)?;
+    let names = names(settings, package)?;
     let mut labels = labels::from_package(package);
     if settings.stamp == Some(true) {
         labels.extend(labels::from_git(metadata.workspace_root.as_std_path())?);
@@ -187,15 +193,19 @@ fn plan(
         annotations: BTreeMap::new(),
         media_types: assemble::media_types(settings),
     });
-    let tags = settings
-        .tags
-        .clone()
-        .unwrap_or_else(|| vec![package.name.to_lowercase()]);
     Ok(Plan {
-        names: tags.iter().map(|tag| name(tag)).collect::<Result<_>>()?,
+        names,
         index,
         images,
     })
+}
+
+/// What the image is published under: its tags, else the package's name.
+fn names(settings: &Settings, package: &Package) -> Result<Vec<String>> {
+    match &settings.tags {
+        Some(tags) => tags.iter().map(|tag| name(tag)).collect(),
+        None => Ok(vec![name(&package.name.to_lowercase())?]),
+    }
 }
 
 /// A tag as the image is published under it: a reference, as it is written, with a tag.

@@ -35,13 +35,47 @@ impl Bases for Media {
     }
 }
 
-/// Writes the plan's image into each medium, or into `image` below cargo's target directory.
+/// The layout that is this front's own.
+fn own_layout(target_dir: &Path) -> Location {
+    Location::new(Medium::Oci, &target_dir.join("image"))
+}
+
+/// Where the image is to go: what was asked for, or `image` below cargo's target directory.
+///
+/// # Errors
+///
+/// A name that means no medium.
+pub(crate) fn locations(args: &ImageArgs, target_dir: &Path) -> Result<Vec<Location>> {
+    let asked = args.output.output.iter().map(|text| text.parse());
+    let mut locations = asked.collect::<Result<Vec<Location>, _>>()?;
+    if locations.is_empty() {
+        locations.push(own_layout(target_dir));
+    }
+    Ok(locations)
+}
+
+/// Refuses what holds one platform where several are asked for: nothing has been built yet.
+pub(crate) fn check_platforms(locations: &[Location], targets: &[String]) -> Result<()> {
+    let narrow = |location: &&Location| location.medium() == Medium::DockerArchive;
+    match locations.iter().find(narrow) {
+        Some(location) if targets.len() > 1 => bail!(
+            "`{location}` holds one platform, and the image has {}, for `{}`: choose one with \
+             `--target`, or write the index with `--output oci:DIR` or `oci-archive:FILE`",
+            targets.len(),
+            targets.join("`, `")
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the plan's image into each medium.
 ///
 /// It is built once if one of them is a layout, from which the others are copied.
 pub(crate) fn write(
     args: &ImageArgs,
     plan: &Plan,
     target_dir: &Path,
+    mut locations: Vec<Location>,
     reporter: &Reporter,
     summary: &mut Summary,
 ) -> Result<()> {
@@ -52,16 +86,6 @@ pub(crate) fn write(
     };
     if let Some(threads) = args.output.threads {
         options.threads = threads;
-    }
-    let default = Location::new(Medium::Oci, &target_dir.join("image"));
-    let mut locations = args
-        .output
-        .output
-        .iter()
-        .map(|text| text.parse())
-        .collect::<Result<Vec<Location>, _>>()?;
-    if locations.is_empty() {
-        locations.push(default.clone());
     }
     check_bases(plan, &options)?;
     let mut done: Vec<String> = Vec::new();
@@ -85,8 +109,9 @@ pub(crate) fn write(
         done.push(named.to_string());
     }
     summary.outputs = done;
-    if locations[0] == default {
-        collect(&default, reporter);
+    let own = own_layout(target_dir);
+    if locations.first() == Some(&own) {
+        collect(&own, reporter);
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! The modern root: a newer Debian in a directory, with the peers of its own release.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 
-use super::packages::{MODERN, PEERS};
+use super::packages::{FOREIGN, PEERS, modern};
 use super::place::{Place, STAMP};
 use super::{shell, stable, table};
 
@@ -40,11 +41,16 @@ impl Root {
             .lines()
             .filter_map(|line| line.split(' ').next())
             .collect();
-        MODERN.iter().all(|package| there.contains(package))
+        modern().iter().all(|package| there.contains(package))
     }
 
     /// Runs the root's own `apt-get`, with the root as its own.
     fn apt_get(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        self.inside("apt-get", &shell::apt_get(arguments))
+    }
+
+    /// Runs a command with the root as its own.
+    fn inside<W: AsRef<OsStr>>(&self, name: &str, words: &[W]) -> anyhow::Result<()> {
         let mut command = shell::command("timeout", ["--kill-after=10", PATIENCE]);
         command.args([
             "unshare",
@@ -55,12 +61,8 @@ impl Root {
             "-c",
             INSIDE,
         ]);
-        command
-            .arg("inside")
-            .arg(&self.0)
-            .arg("")
-            .args(shell::apt_get(arguments));
-        shell::run_as("apt-get", command).map(drop)
+        command.arg("inside").arg(&self.0).arg("").args(words);
+        shell::run_as(name, command).map(drop)
     }
 
     /// Installs the packages and writes the stamp, which goes first when it was there before.
@@ -69,11 +71,14 @@ impl Root {
         if stamp.exists() {
             fs::remove_file(&stamp).context("cannot remove the stamp")?;
         }
+        let packages = modern();
+        self.inside("dpkg", &["dpkg", "--add-architecture", FOREIGN])?;
         self.apt_get(&["update"])?;
-        self.apt_get(&[&["install", "--yes", "--no-install-recommends"], MODERN].concat())?;
+        let install = ["install", "--yes", "--no-install-recommends"];
+        self.apt_get(&[install.as_slice(), packages.as_slice()].concat())?;
         self.apt_get(&["clean"])?;
         check(&self.0)?;
-        let versions = table::installed(&self.0, MODERN)?;
+        let versions = table::installed(&self.0, &packages)?;
         let lines: String = versions
             .iter()
             .map(|(package, version)| package.to_owned() + " " + version + "\n")
@@ -178,7 +183,7 @@ fn remove(root: &Path) -> anyhow::Result<()> {
 
 /// Whether each peer is there, starts, and is new enough to be worth testing against.
 fn check(root: &Path) -> anyhow::Result<()> {
-    let there = table::installed(root, MODERN)?;
+    let there = table::installed(root, &modern())?;
     for peer in PEERS {
         let Some(lowest) = peer.modern else { continue };
         let version = there

@@ -38,7 +38,7 @@ pub(super) const STABLE: &[&str] = &[
 ];
 
 /// Packages of the modern root.
-pub(super) const MODERN: &[&str] = &[
+const MODERN: &[&str] = &[
     "buildah",
     "busybox-static",
     "ca-certificates",
@@ -53,7 +53,39 @@ pub(super) const MODERN: &[&str] = &[
     "runc",
     "skopeo",
     "umoci",
+    // Rust for two platforms: an installation by rustup has but its own target.
+    "cargo",
+    "gcc",
+    "libc6-dev",
+    "rustc",
 ];
+
+/// The second platform that the modern root builds for, by Debian's name.
+pub(super) const FOREIGN: &str = if cfg!(target_arch = "aarch64") {
+    "amd64"
+} else {
+    "arm64"
+};
+
+/// What building for it takes.
+const CROSS: &[&str] = if cfg!(target_arch = "aarch64") {
+    &[
+        "gcc-x86-64-linux-gnu",
+        "libc6-dev-amd64-cross",
+        "libstd-rust-dev:amd64",
+    ]
+} else {
+    &[
+        "gcc-aarch64-linux-gnu",
+        "libc6-dev-arm64-cross",
+        "libstd-rust-dev:arm64",
+    ]
+};
+
+/// All packages of the modern root.
+pub(super) fn modern() -> Vec<&'static str> {
+    [MODERN, CROSS].concat()
+}
 
 /// Packages of the modern root that tests of the Bazel rules will ask for.
 ///
@@ -166,6 +198,10 @@ pub(super) const PEERS: &[Peer] = &[
     tool("xz-utils", "usr/bin/xz", "--version"),
     tool("qemu-user", "usr/bin/qemu-x86_64", "--version"),
     tool("strace", "usr/bin/strace", "--version"),
+    Peer {
+        stable: false,
+        ..peer("cargo", "cargo", "usr/bin/cargo", "1.88")
+    },
 ];
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use super::modern::Root;
 use super::packages::{PEERS, Peer};
 use super::shell;
 
-/// Which of `packages` are installed below `root`, each with its version.
+/// Which of `packages` are installed below `root`, each with its version; a package of another
+/// architecture than the root's own is asked for as `package:architecture`.
 pub(super) fn installed(
     root: &Path,
     packages: &[&str],
@@ -19,7 +20,7 @@ pub(super) fn installed(
     command
         .args([
             "--showformat",
-            "${Package}\t${Version}\t${db:Status-Status}\n",
+            "${Package}\t${Architecture}\t${Version}\t${db:Status-Status}\n",
         ])
         .args(packages);
     // It ends in failure as soon as one package is unknown, and lists the others all the same.
@@ -27,8 +28,14 @@ pub(super) fn installed(
     let text = String::from_utf8_lossy(&output.stdout);
     let found = text.lines().filter_map(|line| {
         let mut parts = line.split('\t');
-        let (package, version, status) = (parts.next()?, parts.next()?, parts.next()?);
-        (status == "installed").then(|| (package.to_owned(), version.to_owned()))
+        let (package, architecture) = (parts.next()?, parts.next()?);
+        let (version, status) = (parts.next()?, parts.next()?);
+        let qualified = format!("{package}:{architecture}");
+        let asked = packages
+            .iter()
+            .find(|asked| **asked == qualified)
+            .or_else(|| packages.iter().find(|asked| **asked == package))?;
+        (status == "installed").then(|| ((*asked).to_owned(), version.to_owned()))
     });
     Ok(found.collect())
 }

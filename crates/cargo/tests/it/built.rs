@@ -348,3 +348,54 @@ fn a_base_is_built_on_and_checked() {
         "key `users` is for images from scratch",
     );
 }
+
+/// What a linker leaves, by its first bytes, and how the refusal names it.
+const FOREIGN: [(&[u8], &str); 3] = [
+    (
+        &[0xcf, 0xfa, 0xed, 0xfe, 12, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0],
+        "is a binary for `darwin/arm64` (Mach-O), expected one for `linux/",
+    ),
+    (
+        b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x16\0\x01\0\0\0",
+        "is a binary for `linux/s390x` (ELF), expected one for `linux/",
+    ),
+    (b"MZ", "is a binary for `windows/"),
+];
+
+#[cfg(unix)]
+#[test]
+fn a_binary_of_another_platform_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    for (bytes, expect) in FOREIGN {
+        let project = Project::new(HELLO);
+        let mut binary = bytes.to_vec();
+        binary.resize(0x1000, 0);
+        if bytes == b"MZ" {
+            // A signature where the DOS header says, and the processor behind it.
+            binary[0x3c] = 0x80;
+            binary[0x80..0x86].copy_from_slice(b"PE\0\0\x64\x86");
+            binary[0x98..0x9a].copy_from_slice(b"\x0b\x02");
+        } else if bytes.starts_with(b"\x7fELF") {
+            // Big-endian, as that processor is; a header of its size, and no segments.
+            binary[5] = 2;
+            binary[16..20].copy_from_slice(&[0, 2, 0, 22]);
+            binary[0x34..0x36].copy_from_slice(&[0, 64]);
+        }
+        let made = project.path("made.bin");
+        std::fs::write(&made, binary).expect("written");
+        let linker = project.path("linker");
+        let script = format!(
+            "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\ncp '{}' \"$2\"\n",
+            made.display()
+        );
+        std::fs::write(&linker, script).expect("written");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&linker, executable).expect("it is ours");
+        project.write(
+            ".cargo/config.toml",
+            &format!("[target.'cfg(unix)']\nlinker = '{}'\n", linker.display()),
+        );
+        project.refused(&[], expect);
+    }
+}

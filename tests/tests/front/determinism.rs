@@ -5,9 +5,6 @@
 //! code, panics in a dependency, C with `__FILE__` and `__DATE__`, debug information. It is built
 //! anew in each place; a control shows that without our renaming it is another program there.
 
-mod front;
-mod place;
-
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -15,8 +12,8 @@ use std::sync::OnceLock;
 use cooperage_testkit::peers;
 use serde_json::Value;
 
-use front::{Made, make, workspace, xtask};
-use place::{Order, Place};
+use crate::place::{Order, Place};
+use crate::support::{Made, make, workspace, xtask};
 
 /// What all must agree with: built plainly, once, by the debug build of the front.
 fn reference() -> &'static Made {
@@ -200,7 +197,7 @@ fn repeated_runs() {
 #[test]
 fn debug_or_release_build_of_the_front() {
     let place = Place::empty("release");
-    let mut command = front::program();
+    let mut command = crate::support::program();
     command.current_dir(workspace());
     let metadata = place.dir().join("metadata.json");
     let output = format!("oci:{}", place.dir().join("image").display());
@@ -210,7 +207,7 @@ fn debug_or_release_build_of_the_front() {
         &metadata,
         &[&flags[..], &["--output", &output]].concat(),
     );
-    let release = front::programs().join("build/release/cargo-image");
+    let release = crate::support::programs().join("build/release/cargo-image");
     let place = Place::new("by-release");
     let mut command = place.command(&release);
     command.arg("image");

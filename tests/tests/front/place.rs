@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::front::{Made, cargo_home, make, workspace, xtask};
+use crate::support::{Made, cargo_home, make, workspace, xtask};
 
 /// The order in which files are written, hence that of a plain file system's directories.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,6 @@
 //! They come from the registry by cargo, with their own locks, and are built below `programs` in
 //! this workspace's target directory, which is kept: the first run takes minutes, others seconds.
 
-mod front;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,7 +12,7 @@ use cooperage_testkit::docker::{self, Docker, Store};
 use cooperage_testkit::{http, peers};
 use tempfile::TempDir;
 
-use front::{Made, cargo_home, make, programs, succeed, workspace};
+use crate::support::{Made, cargo_home, make, programs, succeed, workspace};
 
 /// A package's own sources, as published, at a place that stays the same.
 ///
@@ -60,7 +58,7 @@ fn source(name: &str, version: &str) -> PathBuf {
 
 /// Packs a binary of the package in `dir`, for engines to load.
 fn pack(dir: &Path, package: &str, bin: &str, archive: &Path) -> Made {
-    let mut command = front::program();
+    let mut command = crate::support::program();
     command
         .current_dir(dir)
         // Build scripts that ask git would be told of this repository.
