@@ -1,4 +1,4 @@
-//! What the workspace does to itself: `cargo xtask image`, `test`, `golden`, `peers`.
+//! What the workspace does to itself: `cargo xtask image`, `test`, `bench`, `golden`, `peers`.
 
 #![expect(
     clippy::print_stdout,
@@ -6,6 +6,7 @@
     reason = "it is a program for a terminal"
 )]
 
+mod bench;
 mod golden;
 mod peers;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Image(Box<cooperage_cargo::ImageArgs>),
     /// Run every check: format, lints, structure, unit, property, golden, documentation and end-to-end tests
     Test(test::Args),
+    /// Measure cooperage and its peers, from workloads that anyone can make
+    Bench(bench::Args),
     /// Compare the golden digests, or store new ones
     Golden(golden::Args),
     /// The real engines, registries and tools that the tests compare with
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let result = match Xtask::parse().command {
         Command::Image(args) => return cooperage_cargo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Golden(args) => golden::run(&args),
         Command::Peers(command) => peers::run(command),
     };

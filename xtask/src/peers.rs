@@ -11,7 +11,7 @@
 mod modern;
 mod packages;
 mod place;
-mod shell;
+pub(crate) mod shell;
 mod stable;
 mod table;
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 const LAST_LINES: usize = 20;
 
 /// A command of the machine that asks nothing and speaks English.
-pub(super) fn command<A: AsRef<OsStr>>(
+pub(crate) fn command<A: AsRef<OsStr>>(
     program: &str,
     arguments: impl IntoIterator<Item = A>,
 ) -> Command {
@@ -25,13 +25,13 @@ pub(super) fn command<A: AsRef<OsStr>>(
 }
 
 /// Runs `command` to its end; what it prints is kept to itself unless it fails.
-pub(super) fn run(command: Command) -> anyhow::Result<String> {
+pub(crate) fn run(command: Command) -> anyhow::Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     run_as(&program, command)
 }
 
 /// As [`run`], for a `program` that others start.
-pub(super) fn run_as(program: &str, mut command: Command) -> anyhow::Result<String> {
+pub(crate) fn run_as(program: &str, mut command: Command) -> anyhow::Result<String> {
     let output = command
         .output()
         .with_context(|| format!("cannot start `{program}`"))?;

@@ -1,0 +1,184 @@
+//! `cargo xtask bench`: cooperage and its peers over workloads that anyone can make.
+
+mod figures;
+mod machine;
+mod measure;
+mod packages;
+mod report;
+mod tools;
+mod workloads;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::MetadataCommand;
+
+use crate::test::{Step, cargo};
+use figures::Row;
+use machine::Machine;
+use measure::Launcher;
+use report::{Measured, Results};
+use tools::Tool;
+use workloads::{WORKLOADS, Workload};
+
+/// `cargo xtask bench`
+///
+/// Packages come once, by Python's pip, and stay in `target/bench` with what is made of them:
+/// about 5 GB. The machine should have nothing else to do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What is packed; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    workload: Vec<String>,
+    /// Rounds, in each of which every tool runs once
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    runs: usize,
+    /// Only tools whose names begin so; may be given several times
+    #[arg(long, value_name = "NAME")]
+    tool: Vec<String>,
+    /// No tools whose names begin so for the largest workload, which they would take minutes for
+    #[arg(long, value_name = "NAME")]
+    not_mix: Vec<String>,
+    /// One more tool: a line for bash that packs `$SRC` to a file or files below `$OUT`
+    #[arg(long, value_name = "NAME=COMMAND")]
+    peer: Vec<String>,
+    /// Another build of cooperage than the one of this checkout
+    #[arg(long, value_name = "PROGRAM")]
+    cooperage: Option<PathBuf>,
+    /// What stands on standard output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Put the results into `docs/performance.md`
+    #[arg(long)]
+    save: bool,
+    /// Make the workloads and measure nothing
+    #[arg(long)]
+    prepare: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    /// Tables
+    #[default]
+    Text,
+    /// Every figure of every run
+    Json,
+}
+
+const TWO_HOURS: std::time::Duration = std::time::Duration::from_secs(2 * 60 * 60);
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    ensure!(args.runs > 0, "`--runs 0` measures nothing");
+    let chosen = chosen(&args.workload)?;
+    let target = target_directory()?;
+    let home = target.join("bench");
+    let cooperage = match &args.cooperage {
+        Some(program) => program.canonicalize()?,
+        None => build(&target)?,
+    };
+    if args.prepare {
+        for workload in chosen {
+            let made = workload.make(&home)?;
+            println!(
+                "{}: {} files, {} bytes",
+                workload.name, made.files, made.bytes
+            );
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let launcher = Launcher::build(&target)?;
+    let mut tools = tools::all(&cooperage, &home, &args.peer)?;
+    tools.retain(|tool| args.tool.is_empty() || begins(&tool.name, &args.tool));
+    let workloads = chosen
+        .into_iter()
+        .map(|workload| {
+            let mut tools = tools.clone();
+            tools.retain(|tool| workload.name != "mix" || !begins(&tool.name, &args.not_mix));
+            measure_one(workload, &tools, args.runs, &launcher, &home)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let results = Results {
+        machine: Machine::this(&home),
+        floor: launcher.floor()?,
+        workloads,
+        commit: tools::commit(&cooperage, &launcher, &home, args.runs)?,
+    };
+    match args.format {
+        Format::Text => println!("{}", report::markdown(&results)),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&results)?),
+    }
+    if args.save {
+        report::save(&results, &crate::root().join("docs/performance.md"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds cooperage as it is released.
+fn build(target: &Path) -> Result<PathBuf> {
+    let build = "build --quiet --release --package cooperage-cli".split(' ');
+    let build: Vec<_> = build.collect();
+    Step::new("cooperage, as it is released", cargo(&build)).run(TWO_HOURS)?;
+    Ok(target.join("release/cooperage"))
+}
+
+/// Every tool in every round, each round beginning with another.
+fn measure_one(
+    workload: &'static Workload,
+    tools: &[Tool],
+    runs: usize,
+    launcher: &Launcher,
+    home: &Path,
+) -> Result<Measured> {
+    let made = workload.make(home)?;
+    let mut rows: Vec<_> = tools
+        .iter()
+        .map(|tool| Row {
+            tool: tool.name.clone(),
+            version: tool.version.clone(),
+            is_ours: tool.is_ours(),
+            runs: Vec::new(),
+        })
+        .collect();
+    for round in 0..runs {
+        eprintln!("{}: round {} of {runs}", workload.name, round + 1);
+        for at in 0..tools.len() {
+            let at = (at + round) % tools.len();
+            rows[at].runs.push(tools[at].run(&made, launcher, home)?);
+        }
+    }
+    Ok(Measured {
+        name: workload.name.to_owned(),
+        about: workload.about.to_owned(),
+        files: made.files,
+        bytes: made.bytes,
+        rows,
+    })
+}
+
+fn begins(name: &str, with: &[String]) -> bool {
+    with.iter().any(|begin| name.starts_with(begin.as_str()))
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Workload>> {
+    if names.is_empty() {
+        return Ok(WORKLOADS.iter().collect());
+    }
+    let known: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
+    let known = known.join(", ");
+    let find = |name: &String| {
+        WORKLOADS
+            .iter()
+            .find(|workload| workload.name == name)
+            .with_context(|| format!("no workload `{name}`: expected one of {known}"))
+    };
+    names.iter().map(find).collect()
+}
+
+fn target_directory() -> Result<PathBuf> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(crate::root().join("Cargo.toml"))
+        .no_deps()
+        .exec()?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
