@@ -6,8 +6,8 @@ use cooperage_commit::BaseError;
 use cooperage_daemon_archive::WriteError;
 use cooperage_layout::{GcError, OpenError};
 use cooperage_plan::{BuildError, PlanError, TreePlanError};
-use cooperage_transport::FindError;
 use cooperage_tarball::UnpackError;
+use cooperage_transport::FindError;
 
 use crate::text::printable;
 
@@ -109,8 +109,6 @@ fn media_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     if let Some(OpenError::Occupied { .. }) = error.downcast_ref() {
         return Some("choose an empty or a new directory");
     }
-    match error.downcast_ref::<GcError>()? {
-        GcError::Busy { .. } => Some("`--wait` waits for the others"),
     match error.downcast_ref() {
         Some(UnpackError::Occupied { .. }) => {
             return Some("choose an empty or a new directory, or `--replace` this one");
@@ -120,6 +118,8 @@ fn media_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
         }
         _ => {}
     }
+    match error.downcast_ref::<GcError>()? {
+        GcError::Busy { .. } => Some("`--wait` waits for the others"),
         GcError::Unreadable { .. } => Some(
             "`cooperage layout fsck` tells all that is wrong; \
              `--skip-missing` takes what is missing as never copied",
