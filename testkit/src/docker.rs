@@ -16,6 +16,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -312,6 +313,36 @@ fn loaded(output: &Output) -> Result<Vec<String>, Failed> {
             .map(|name| name.trim().to_owned())
     };
     Ok(said.lines().filter_map(name).collect())
+}
+
+/// The process that alone was given the variable `mark`, `NAME=value`: that of a container, say, whose
+/// number the engine does not know, since it counts processes in a namespace of its own. It is waited
+/// for, twenty seconds at most.
+#[must_use]
+pub fn process_of(mark: &str) -> Option<u32> {
+    let is_marked = |environment: Vec<u8>| {
+        let mut variables = environment.split(|byte| *byte == 0);
+        variables.any(|variable| variable == mark.as_bytes())
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        for process in walkdir::WalkDir::new("/proc")
+            .max_depth(1)
+            .into_iter()
+            .flatten()
+        {
+            let number = process
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let environment = std::fs::read(process.path().join("environ"));
+            if number.is_some() && environment.is_ok_and(is_marked) {
+                return number;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    None
 }
 
 /// A running container. Dropping it kills and removes it.

@@ -17,7 +17,7 @@ mod program;
 mod requirement;
 pub(crate) mod supervised;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::host;
 use place::Absent;
@@ -81,6 +81,37 @@ pub fn in_modern_root(program: &Path, needs: &[&str]) -> Option<Program> {
     let name = program.file_name()?.to_string_lossy();
     let root = place::root().ok()?;
     Some(Program::inside(&name, &root, program))
+}
+
+/// A small Debian in a directory, and packages to change it with.
+#[derive(Clone, Debug)]
+pub struct Debian {
+    /// Its root: what `debootstrap --variant=minbase` made, owned by root.
+    pub root: PathBuf,
+    /// Files of packages that can be installed into it without a network: `iputils-ping`, which has
+    /// a capability; `libcap2-bin`, which sets it; and `hostname`, which is there already.
+    pub packages: PathBuf,
+}
+
+/// The small Debian, for those who are root and can unpack it again.
+#[must_use]
+pub fn debian() -> Option<Debian> {
+    let found = place::debian().and_then(|directory| {
+        if !host::is_root() {
+            return Err(Absent::Missing("needs root".to_owned()));
+        }
+        Ok(Debian {
+            root: directory.join("root"),
+            packages: directory.join("packages"),
+        })
+    });
+    match found {
+        Ok(debian) => Some(debian),
+        Err(absent) => {
+            Requirement::from_environment().report("the Debian root", &absent);
+            None
+        }
+    }
 }
 
 /// How a program of the modern root is started.

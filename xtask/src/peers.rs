@@ -8,6 +8,7 @@
     reason = "what was done and found is what the command is for"
 )]
 
+mod debian;
 mod modern;
 mod packages;
 mod place;
@@ -67,6 +68,7 @@ pub(crate) fn install() -> anyhow::Result<Outcome> {
     let place = Place::from_environment()?;
     let _held = place.lock()?;
     stable::install().context("the machine's own peers are not complete")?;
+    debian::install(&place).context("the Debian root is not complete")?;
     let result = modern::install(&place);
     let root = place.note(result.as_ref().err())?;
     table::print(root.as_ref())?;

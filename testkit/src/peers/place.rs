@@ -43,6 +43,7 @@ const DIRECTORY: &str = "/var/lib/cooperage-peers";
 const ROOT: &str = "forky";
 const UNAVAILABLE: &str = "forky.unavailable";
 const STAMP: &str = "cooperage-peers.stamp";
+const DEBIAN: &str = "debian";
 
 /// The directory that holds the modern root, and what the installer has to say about it.
 pub(crate) fn home() -> PathBuf {
@@ -62,6 +63,15 @@ pub(crate) fn root() -> Result<PathBuf, Absent> {
             "is missing: there is no modern root".to_owned(),
         )),
     }
+}
+
+/// The directory of the small Debian, if it was made to its end.
+pub(crate) fn debian() -> Result<PathBuf, Absent> {
+    let directory = home().join(DEBIAN);
+    if directory.join("stamp").is_file() {
+        return Ok(directory);
+    }
+    Err(Absent::Missing("is missing".to_owned()))
 }
 
 /// The program's absolute path: seen from the machine if stable, from within the root if modern.
@@ -92,6 +102,7 @@ mod tests {
             ("ROOT", ROOT),
             ("UNAVAILABLE", UNAVAILABLE),
             ("STAMP", STAMP),
+            ("DEBIAN", DEBIAN),
         ];
         for (name, value) in names {
             let line = format!("const {name}: &str = \"{value}\";");

@@ -16,7 +16,7 @@ const INSIDE: &str = include_str!("../../../testkit/src/peers/inside.sh");
 /// debootstrap knows the suites of its own day; a newer one is made as any other.
 const SCRIPT: &str = "/usr/share/debootstrap/scripts/sid";
 /// Seconds after which a mirror that does not answer counts as one that fails.
-const PATIENCE: &str = "900";
+pub(super) const PATIENCE: &str = "900";
 
 /// A root that was made to its end.
 #[derive(Clone, Debug)]
@@ -149,7 +149,7 @@ fn make(path: &Path) -> anyhow::Result<()> {
 }
 
 /// The machine's own mirror of Debian, so that nothing else has to be reachable.
-fn mirror() -> anyhow::Result<String> {
+pub(super) fn mirror() -> anyhow::Result<String> {
     let ask = || {
         let format = [
             "indextargets",
@@ -172,7 +172,7 @@ fn mirror() -> anyhow::Result<String> {
 }
 
 /// Removes a root; never anything mounted in it.
-fn remove(root: &Path) -> anyhow::Result<()> {
+pub(super) fn remove(root: &Path) -> anyhow::Result<()> {
     let words = [
         "-rf".as_ref(),
         "--one-file-system".as_ref(),

@@ -20,6 +20,8 @@ pub(super) const DIRECTORY: &str = "/var/lib/cooperage-peers";
 pub(super) const ROOT: &str = "forky";
 /// Beside the root, when it could not be made: why.
 pub(super) const UNAVAILABLE: &str = "forky.unavailable";
+/// Beside it: a small Debian, and packages for it.
+pub(super) const DEBIAN: &str = "debian";
 /// In the root, written last: what was installed, one package a line.
 pub(super) const STAMP: &str = "cooperage-peers.stamp";
 
@@ -44,6 +46,11 @@ impl Place {
     /// The modern root, made or not.
     pub(super) fn root(&self) -> PathBuf {
         self.0.join(ROOT)
+    }
+
+    /// The small Debian, made or not.
+    pub(super) fn debian(&self) -> PathBuf {
+        self.0.join(DEBIAN)
     }
 
     /// Where the modern root is made before it gets its name.
