@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::host;
+
 /// Where the bytes of a file are, on the machine that packs.
 ///
 /// Two contents are equal when they are the same place; [`Content::same_bytes`] compares what is
@@ -90,8 +92,10 @@ impl Content {
     pub fn open(&self) -> io::Result<impl Read + use<>> {
         Ok(match self {
             Self::File { path, len } => {
-                let file = File::open(path)?;
-                let actual = file.metadata()?.len();
+                let file = host::open(path)?;
+                let metadata = file.metadata()?;
+                host::expect_file(&metadata)?;
+                let actual = metadata.len();
                 if actual != *len {
                     return Err(io::Error::other(format!(
                         "it is {actual} bytes long, expected {len}"
@@ -100,7 +104,7 @@ impl Content {
                 Opened::File(file.take(*len))
             }
             Self::Slice { path, offset, len } => {
-                let mut file = File::open(path)?;
+                let mut file = host::open(path)?;
                 file.seek(SeekFrom::Start(*offset))?;
                 Opened::File(file.take(*len))
             }

@@ -35,11 +35,22 @@ pub(crate) enum Special {
 /// Extended attributes by name.
 pub(crate) type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// What is said of a file that was one and is something else now.
+pub(crate) fn expect_file(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let message = "it is no regular file any more";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
 #[cfg(unix)]
 mod unix {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
-    use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _};
+    use std::os::unix::fs::{
+        FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+    };
     use std::path::Path;
 
     use super::{File, HostAttributes, Identity, Metadata, Special, Xattrs, io};
@@ -52,6 +63,12 @@ mod unix {
             ctime: (metadata.ctime(), metadata.ctime_nsec()),
             inode: (metadata.dev(), metadata.ino()),
         }
+    }
+
+    /// Opens a file to read it. What has become a pipe meanwhile does not hold anybody up.
+    pub(crate) fn open(path: &Path) -> io::Result<File> {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        File::options().read(true).custom_flags(flags).open(path)
     }
 
     /// Fills `buffer` from `offset` on, without moving the file's own position.
@@ -156,6 +173,11 @@ mod portable {
         }
     }
 
+    /// Opens a file to read it.
+    pub(crate) fn open(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
     /// Fills `buffer` from `offset` on; every caller has opened the file for itself.
     pub(crate) fn read_exact_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         file.seek(SeekFrom::Start(offset))?;
@@ -189,9 +211,9 @@ mod portable {
 
 #[cfg(not(unix))]
 pub(crate) use portable::{
-    attributes, bytes, identity, is_executable, linked_file, read_exact_at, special, xattrs,
+    attributes, bytes, identity, is_executable, linked_file, open, read_exact_at, special, xattrs,
 };
 #[cfg(unix)]
 pub(crate) use unix::{
-    attributes, bytes, identity, is_executable, linked_file, read_exact_at, special, xattrs,
+    attributes, bytes, identity, is_executable, linked_file, open, read_exact_at, special, xattrs,
 };

@@ -114,7 +114,7 @@ impl Resolved {
             Content::Slice { path, offset, .. } => (&**path, *offset),
         };
         let failed = |source| self.read_error(index, path, source);
-        let file = File::open(path).map_err(failed)?;
+        let file = host::open(path).map_err(failed)?;
         self.check(index, content, path, &file)?;
         let filled = out.len();
         out.resize(filled + bytes as usize, 0);
@@ -156,6 +156,7 @@ impl Resolved {
         let metadata = file
             .metadata()
             .map_err(|source| self.read_error(index, path, source))?;
+        host::expect_file(&metadata).map_err(|source| self.read_error(index, path, source))?;
         if matches!(content, Content::File { .. }) && metadata.len() != content.len() {
             return Err(self.resized(index, path, content.len(), metadata.len()));
         }

@@ -190,8 +190,10 @@ fn summarise_file(
     is_whole: bool,
     summary: Summary,
 ) -> io::Result<Identity> {
-    let file = File::open(path)?;
-    let before = host::identity(&file.metadata()?);
+    let file = host::open(path)?;
+    let metadata = file.metadata()?;
+    host::expect_file(&metadata)?;
+    let before = host::identity(&metadata);
     if is_whole && before.len != len {
         return Err(io::Error::other(format!(
             "it is {} bytes long, expected {len}",
