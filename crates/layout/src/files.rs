@@ -70,7 +70,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     file.take(MAX_DOCUMENT_SIZE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_DOCUMENT_SIZE {
         let message = format!("more than {MAX_DOCUMENT_SIZE} bytes, too large for a document");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     Ok(bytes)
 }
@@ -134,6 +134,12 @@ pub(crate) enum Kind {
     Directory,
     Symlink,
     Other,
+}
+
+/// Whether a writer of this crate makes it at this moment, or was killed and left it.
+pub(crate) fn is_temporary(listed: &Listed) -> bool {
+    let name = listed.name.to_str();
+    listed.kind == Kind::File && name.is_some_and(|name| name.starts_with(TEMPORARY_PREFIX))
 }
 
 /// All that lies in a directory, sorted by name; nothing if there is no such directory.

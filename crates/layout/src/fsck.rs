@@ -18,7 +18,7 @@ pub use fault::{Fault, Referrer, Severity};
 use crate::Layout;
 use crate::document::{self, Parsed, Role, Seen};
 use crate::files::{self, Kind, LOCK_NAMES};
-use crate::gc::{digest_of, is_temporary};
+use crate::gc::digest_of;
 use crate::layout::{self, BLOBS, INDEX_FILE, LAYOUT_FILE};
 use hash::{Blob, State};
 
@@ -94,7 +94,7 @@ impl Check<'_> {
             let name = listed.name.to_string_lossy();
             let is_own =
                 [LAYOUT_FILE, INDEX_FILE, BLOBS].contains(&&*name) || LOCK_NAMES.contains(&&*name);
-            if !is_own || is_temporary(&listed) {
+            if !is_own || files::is_temporary(&listed) {
                 self.stray(&listed.path);
             }
         }

@@ -257,7 +257,7 @@ impl Layout {
             }
         }
         for listed in list(self.path())? {
-            if is_temporary(&listed) {
+            if files::is_temporary(&listed) {
                 plan.report.temporary.push(listed.path.clone());
                 plan.add(listed)?;
             }
@@ -293,13 +293,4 @@ pub(crate) fn digest_of(algorithm: &str, listed: &Listed) -> Option<Digest> {
     let digest = format!("{algorithm}:{encoded}").parse::<Digest>().ok()?;
     // `a:b:c` would be another name for the same text.
     (digest.encoded() == encoded).then_some(digest)
-}
-
-/// Whether a killed writer of this crate left it.
-pub(crate) fn is_temporary(listed: &Listed) -> bool {
-    listed.kind == Kind::File
-        && listed
-            .name
-            .to_str()
-            .is_some_and(|name| name.starts_with(files::TEMPORARY_PREFIX))
 }

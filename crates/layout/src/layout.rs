@@ -171,9 +171,30 @@ impl Layout {
         let mut hold = self.hold();
         if hold.lock.is_none() {
             self.make_own_directory(BLOBS)?;
+            self.tidy();
             hold.lock = self.lock(Subject::Blobs, Mode::Shared, Patience::Wait)?;
         }
         Ok(hold)
+    }
+
+    /// Removes what killed writers left, if nobody else writes: whoever does has the blobs locked.
+    ///
+    /// What cannot be removed now is left to the next one, or to [`Self::gc`], which says why.
+    fn tidy(&self) {
+        let is_left =
+            || files::list(&self.path).is_ok_and(|listed| listed.iter().any(files::is_temporary));
+        if !is_left() {
+            return;
+        }
+        let lock = Lock::take(&self.path, Subject::Blobs, Mode::Exclusive, Patience::Try);
+        if let Ok(Some(_lock)) = lock {
+            // Looked for again: those of before may have been at work, and be done.
+            for listed in files::list(&self.path).unwrap_or_default() {
+                if files::is_temporary(&listed) {
+                    let _ = std::fs::remove_file(listed.path);
+                }
+            }
+        }
     }
 
     pub(crate) fn lock(

@@ -10,7 +10,9 @@
 //!
 //! Everything is written beside its place, synced, and renamed: a reader sees all of a blob or of
 //! `index.json`, or what was there before, whatever happens to the writer. What a killed writer
-//! leaves behind is one file `.cooperage-…` in the layout, which the next [`Layout::gc`] removes.
+//! leaves behind is files `.cooperage-…` in the layout, one for each blob that it was at; the next
+//! [`Layout`] that writes removes them, unless others write at that moment, and so does
+//! [`Layout::gc`].
 //! Files are made 0644 and directories 0755, whatever the umask.
 //!
 //! Any number of processes and threads may write to one layout at once. Two locks see to that, both
