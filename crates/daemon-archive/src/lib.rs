@@ -49,6 +49,7 @@ mod file;
 mod hashing;
 mod read;
 mod sink;
+mod workshop;
 mod write;
 
 pub use docker_manifest::ManifestJsonError;

@@ -9,9 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cooperage_blob::{BlobWriter, Error, Root, Sink, Source, Written};
 use cooperage_digest::{Algorithm, Digest, HashingWriter};
 use cooperage_image_spec::{Descriptor, Reference};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
 use crate::file::{new_archive, sync_directory};
+use crate::workshop::Workshop;
 use crate::{Image, Report, WriteError, WriteOptions, write, write_oci};
 
 /// Why [`ArchiveSink`] cannot make its archive.
@@ -59,7 +60,9 @@ pub enum SinkError {
 /// [`Source`] with all of it already calls [`write()`] or [`write_oci`] and spares that.
 ///
 /// [`ArchiveSink::finish`] writes the archive and renames it into its place, so that what was there
-/// before is there until the new one is whole. Dropped before, it leaves nothing behind.
+/// before is there until the new one is whole. Dropped before, it leaves nothing behind; killed, it
+/// leaves a directory `.archive-….spool` beside the archive, which the next sink for an archive in
+/// the same directory removes.
 ///
 /// # Examples
 ///
@@ -82,7 +85,7 @@ pub enum SinkError {
 #[derive(Debug)]
 pub struct ArchiveSink {
     path: PathBuf,
-    spool: TempDir,
+    spool: Workshop,
     form: Form,
     state: Mutex<State>,
 }
@@ -120,14 +123,10 @@ impl ArchiveSink {
     }
 
     fn new(path: &Path, form: Form) -> Result<Self, SinkError> {
-        let spool = tempfile::Builder::new()
-            .prefix(".archive-")
-            .suffix(".spool")
-            .tempdir_in(parent(path))
-            .map_err(|source| SinkError::Prepare {
-                path: path.into(),
-                source,
-            })?;
+        let spool = Workshop::new_in(parent(path)).map_err(|source| SinkError::Prepare {
+            path: path.into(),
+            source,
+        })?;
         Ok(Self {
             path: path.into(),
             spool,
@@ -148,7 +147,7 @@ impl ArchiveSink {
             path: self.path.clone(),
             source,
         };
-        let mut file = new_archive(parent(&self.path)).map_err(prepare)?;
+        let mut file = new_archive(self.spool.path()).map_err(prepare)?;
         let report = self.write(file.as_file_mut())?;
         let replace = |source| SinkError::Replace {
             path: self.path.clone(),

@@ -213,6 +213,20 @@ fn named_blobs(archive: &Archive) -> BTreeMap<Digest, Blob> {
     archive.below("blobs").filter_map(blob).collect()
 }
 
+/// The digest that a path claims: `blobs/sha256/<hex>` in a layout; of configs `<hex>.json`, as
+/// Docker, skopeo and podman write them, or `sha256:<hex>`, as crane does.
+fn named_digest(path: &str) -> Option<Digest> {
+    if let Some(name) = path.strip_prefix("blobs/") {
+        return name.replacen('/', ":", 1).parse().ok();
+    }
+    if path.starts_with("sha256:") {
+        return path.parse().ok();
+    }
+    format!("sha256:{}", path.strip_suffix(".json")?)
+        .parse()
+        .ok()
+}
+
 fn names(archive: &Archive, item: &ManifestItem) -> Result<Vec<String>, ReadError> {
     let full = |name: &String| match name.parse::<Reference>() {
         Ok(reference) => Ok(reference.with_default_tag().to_string()),
@@ -244,6 +258,7 @@ impl Reading<'_> {
         let archive = self.archive;
         let config_span = archive.find(&item.config)?;
         let bytes = archive.read(&item.config, config_span)?;
+        self.is_as_named(&item.config, &Digest::of(&bytes), config_span.len)?;
         let config = archive.document::<ImageConfig>(&item.config, bytes)?;
         let diff_ids = &config.value().rootfs.diff_ids;
         if diff_ids.len() != item.layers.len() {
@@ -320,6 +335,31 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// A path may be a claim, too: what no manifest vouches for is to be what it is called.
+    fn is_as_named(&self, entry: &str, actual: &Digest, size: u64) -> Result<(), ReadError> {
+        match named_digest(entry) {
+            Some(expected) if expected.algorithm() == actual.algorithm() && expected != *actual => {
+                let descriptor = Descriptor::new(
+                    MediaType::new("application/octet-stream"),
+                    expected.clone(),
+                    size,
+                );
+                let actual = actual.clone();
+                let error = VerifyError::Digest {
+                    expected,
+                    actual,
+                    size,
+                };
+                let error = io::Error::new(io::ErrorKind::InvalidData, error);
+                Err(ReadError::Blob {
+                    place: self.archive.place().into(),
+                    source: Error::read(&descriptor, error),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn same_diff_id(
         &self,
         entry: &str,
@@ -352,6 +392,7 @@ impl Reading<'_> {
                 None => layers::measure(self.archive, entry, *span)?,
             };
             self.same_diff_id(entry, diff_id, &measured.diff_id)?;
+            self.is_as_named(entry, &measured.digest, span.len)?;
             layers.push(measured.descriptor(self.form));
             self.blobs
                 .insert(measured.digest.clone(), Blob::Stored(*span));

@@ -1,6 +1,7 @@
 //! What is wrong with an archive.
 
 use std::io;
+use std::path::PathBuf;
 
 use cooperage_digest::Digest;
 use cooperage_image_spec::DocumentError;
@@ -16,6 +17,16 @@ pub enum ReadError {
     Io {
         /// Which archive.
         place: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It cannot be kept in a temporary file.
+    #[error("cannot keep {place} in a temporary file in `{}`", directory.display())]
+    Spool {
+        /// Which archive.
+        place: String,
+        /// [`ReadOptions::spool_dir`](crate::ReadOptions::spool_dir), or where temporary files go.
+        directory: PathBuf,
         /// What the system said.
         source: io::Error,
     },

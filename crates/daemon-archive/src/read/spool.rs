@@ -51,29 +51,34 @@ pub(super) fn spool_stream(
     let codec = compression(&head, place)?;
     let whole = Cursor::new(head).chain(reader);
     let mut from = decoder(codec, whole);
-    let mut to = match &options.spool_dir {
-        Some(directory) => tempfile::tempfile_in(directory),
-        None => tempfile::tempfile(),
-    }
-    .map_err(io)?;
-    let limit = options.spool_limit;
-    if copy_limited(&mut from, &mut to, limit).map_err(io)? {
-        to.rewind().map_err(io)?;
-        return Ok(Spooled(SharedFile::new(to)));
-    }
-    Err(ReadError::SpoolFull {
+    let directory = match &options.spool_dir {
+        Some(directory) => directory.clone(),
+        None => tempfile::env::temp_dir(),
+    };
+    let keep = |source| ReadError::Spool {
         place: place.into(),
-        limit,
-    })
-}
-
-/// Copies to the end, or until there is one byte more than `limit`: then it gives `false`.
-fn copy_limited(from: &mut dyn Read, to: &mut dyn Write, limit: u64) -> io::Result<bool> {
-    let copied = io::copy(&mut from.take(limit), to)?;
-    if copied < limit {
-        return Ok(true);
+        directory: directory.clone(),
+        source,
+    };
+    let mut to = tempfile::tempfile_in(&directory).map_err(keep)?;
+    let (mut left, mut buffer) = (options.spool_limit, vec![0; 256 << 10]);
+    loop {
+        let n = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(io(error)),
+        };
+        left = left
+            .checked_sub(n as u64)
+            .ok_or_else(|| ReadError::SpoolFull {
+                place: place.into(),
+                limit: options.spool_limit,
+            })?;
+        to.write_all(&buffer[..n]).map_err(keep)?;
     }
-    Ok(io::copy(&mut from.take(1), &mut io::sink())? == 0)
+    to.rewind().map_err(keep)?;
+    Ok(Spooled(SharedFile::new(to)))
 }
 
 fn compression(head: &[u8], place: &str) -> Result<Codec, ReadError> {

@@ -111,6 +111,33 @@ fn layers_that_are_not_those_of_the_config() {
     check(&item("config", &["none"]), &[], "entry `none` is missing");
 }
 
+/// In each way that writers name a config by its digest.
+#[test]
+fn a_config_that_is_not_what_it_is_called() {
+    let names = |digest: &Digest| {
+        let hex = digest.encoded();
+        [
+            format!("blobs/sha256/{hex}"),
+            format!("{hex}.json"),
+            format!("sha256:{hex}"),
+        ]
+    };
+    let (right, wrong) = (Digest::of(CONFIG), Digest::of(b"another"));
+    for (name, called) in names(&wrong).iter().zip(names(&right)) {
+        check(
+            &item(name, &["layer"]),
+            &[Raw::File(name, CONFIG)],
+            &format!("cannot read blob `{wrong}` ({} bytes): ", CONFIG.len()),
+        );
+        let tar = raw_tar(&[
+            Raw::File("manifest.json", item(&called, &["layer"]).as_bytes()),
+            Raw::File(&called, CONFIG),
+            Raw::File("layer", EMPTY),
+        ]);
+        DockerArchive::from_reader(&tar[..], &ReadOptions::default()).unwrap();
+    }
+}
+
 #[test]
 fn entries_that_are_not_files() {
     let manifest = item("config", &["other"]);

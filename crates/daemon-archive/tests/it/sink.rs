@@ -74,6 +74,29 @@ fn what_was_there_stays_until_all_is_there() {
     DockerArchive::open(&path, &ReadOptions::default()).unwrap();
 }
 
+/// What a killed process left goes with the next archive; what another is at stays.
+#[cfg(unix)]
+#[test]
+fn what_was_left_behind_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path(".archive-dead.spool")).unwrap();
+    std::fs::write(path(".archive-dead.spool/blob"), "half").unwrap();
+    std::fs::create_dir(path(".archive-mine")).unwrap();
+    let built = small(Family::Oci, Codec::None);
+    let root = Root::named("app", built.descriptor.clone());
+    let first = ArchiveSink::oci(&path("first.tar")).unwrap();
+    copy(&built.memory, &root, &first, &CopyOptions::default()).unwrap();
+    let second = ArchiveSink::oci(&path("second.tar")).unwrap();
+    assert!(!path(".archive-dead.spool").exists());
+    first.finish().unwrap();
+    copy(&built.memory, &root, &second, &CopyOptions::default()).unwrap();
+    second.finish().unwrap();
+    let mut names = listing(directory.path());
+    names.sort();
+    assert_eq!(names, [".archive-mine", "first.tar", "second.tar"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_has_ordinary_permissions() {
