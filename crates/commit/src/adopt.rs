@@ -81,11 +81,14 @@ pub fn adopt(
         origin: origin.to_owned(),
         codec,
     })?;
-    let mut writer = sink.create(Algorithm::Sha256).map_err(store)?;
+    let mut writer = Marking {
+        writer: sink.create(Algorithm::Sha256).map_err(store)?,
+        failed: false,
+    };
     let without_blocks = |(hasher, size)| (hasher, size, Vec::new());
     let (tar, encoding, stored) = match form {
         LayerForm::Keep => (
-            keep(reader, codec, &mut *writer).map(without_blocks),
+            keep(reader, codec, &mut writer).map(without_blocks),
             None,
             codec,
         ),
@@ -94,12 +97,18 @@ pub fn adopt(
             (tar.map(without_blocks), None, Codec::None)
         }
         LayerForm::Recompress(encoding) => {
-            let tar = recompress(reader, codec, encoding, threads, &mut *writer);
+            let tar = recompress(reader, codec, encoding, threads, &mut writer);
             (tar, Some(encoding), encoding.codec())
         }
     };
-    let (diff_id, size, blocks) = tar.map_err(failed)?;
-    let written = writer.finish(None).map_err(store)?;
+    let (diff_id, size, blocks) = tar.map_err(|error| {
+        if writer.failed {
+            store(cooperage_blob::Error::io("cannot write its blob", error))
+        } else {
+            failed(error)
+        }
+    })?;
+    let written = writer.writer.finish(None).map_err(store)?;
     Ok(Layer {
         descriptor: Descriptor::new(media_type(stored), written.digest, written.size),
         diff_id: diff_id.finish(),
@@ -108,6 +117,27 @@ pub fn adopt(
         blocks,
         entries: 0,
     })
+}
+
+/// A blob's writer that remembers whether it failed: where bytes pass from a reader to it, the error
+/// alone does not say which of the two it was.
+struct Marking<'a> {
+    writer: Box<dyn BlobWriter + 'a>,
+    failed: bool,
+}
+
+impl Write for Marking<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.writer.write(bytes);
+        self.failed |= matches!(&result, Err(error) if error.kind() != io::ErrorKind::Interrupted);
+        result
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.writer.flush();
+        self.failed |= result.is_err();
+        result
+    }
 }
 
 /// Hands all of a tar to `take`; its hash and its length in bytes.
@@ -135,7 +165,7 @@ fn pump(
 fn keep(
     reader: impl Read + Send,
     codec: Codec,
-    writer: &mut dyn BlobWriter,
+    writer: &mut Marking<'_>,
 ) -> io::Result<(Hasher, u64)> {
     // What the decoder reads is stored as it passes. It may stop before the end of the stream,
     // so the rest is drained, and stored too.
@@ -145,12 +175,12 @@ fn keep(
     Ok(result)
 }
 
-struct Tee<'a, R> {
+struct Tee<'a, 'b, R> {
     reader: R,
-    writer: &'a mut dyn BlobWriter,
+    writer: &'a mut Marking<'b>,
 }
 
-impl<R: Read> Read for Tee<'_, R> {
+impl<R: Read> Read for Tee<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.reader.read(buffer)?;
         self.writer.write_all(&buffer[..n])?;
@@ -163,7 +193,7 @@ fn recompress(
     codec: Codec,
     encoding: Encoding,
     threads: NonZeroUsize,
-    writer: &mut dyn BlobWriter,
+    writer: &mut Marking<'_>,
 ) -> io::Result<(Hasher, u64, Vec<BlockRecord>)> {
     let mut encoder = Encoder::with_threads(writer, encoding, threads)?;
     let (hasher, size) = pump(decoder(codec, reader), |raw| encoder.write_all(raw))?;

@@ -39,6 +39,7 @@ mod form;
 mod layer;
 mod load;
 mod pack;
+mod warning;
 
 pub use adopt::{AdoptError, LayerForm, adopt};
 pub use base::{Base, BaseError};
@@ -47,3 +48,4 @@ pub use form::{EPOCH, FormError, Formed, MediaTypes, Recipe, Step, form, form_in
 pub use layer::Layer;
 pub use load::{DEFAULT_TAR_LIMIT, LayerError, LoadedLayer, load_layer, load_tar};
 pub use pack::{PackError, PackOptions, pack};
+pub use warning::{MAX_RUNNABLE_LAYERS, Warning};

@@ -1,6 +1,7 @@
 //! A packed layer becomes a tree again.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
 
 use cooperage_blob::{Source, open};
 use cooperage_compress::decoder;
@@ -55,11 +56,22 @@ pub enum LayerError {
         #[source]
         source: cooperage_blob::Error,
     },
-    /// It could not be decompressed, verified, or kept on disk.
+    /// It could not be decompressed or verified.
     #[error("cannot unpack layer `{origin}`")]
     Unpack {
         /// Which.
         origin: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Its tar cannot be kept in a temporary file.
+    #[error("cannot keep the tar of layer `{origin}` in a temporary file in `{}`", directory.display())]
+    Spool {
+        /// Which.
+        origin: String,
+        /// Where temporary files go.
+        directory: PathBuf,
         /// Why.
         #[source]
         source: io::Error,
@@ -124,13 +136,10 @@ pub fn load_tar(
     diff_id: Option<&Digest>,
     limit: u64,
 ) -> Result<LoadedLayer, LayerError> {
-    let unpack = |source| LayerError::Unpack {
-        origin: origin.to_owned(),
-        source,
-    };
-    let mut spool = NamedTempFile::with_prefix("cooperage-layer-").map_err(unpack)?;
+    let keep = |source| cannot_keep(origin, source);
+    let mut spool = NamedTempFile::with_prefix("cooperage-layer-").map_err(keep)?;
     let actual = spool_tar(reader, origin, limit, spool.as_file_mut())?;
-    spool.seek(SeekFrom::Start(0)).map_err(unpack)?;
+    spool.seek(SeekFrom::Start(0)).map_err(keep)?;
     match diff_id {
         Some(expected) if *expected != actual => {
             let (origin, expected) = (origin.to_owned(), expected.clone());
@@ -153,6 +162,14 @@ pub fn load_tar(
         diff_id: actual,
         spool,
     })
+}
+
+fn cannot_keep(origin: &str, source: io::Error) -> LayerError {
+    LayerError::Spool {
+        origin: origin.to_owned(),
+        directory: tempfile::env::temp_dir(),
+        source,
+    }
 }
 
 fn spool_tar(
@@ -190,7 +207,9 @@ fn spool_tar(
                 });
             }
             hasher.update(&buffer[..n]);
-            spool.write_all(&buffer[..n]).map_err(unpack)?;
+            spool
+                .write_all(&buffer[..n])
+                .map_err(|source| cannot_keep(origin, source))?;
         }
     }
     // A decoder may stop before the end: only the end of the blob verifies it.

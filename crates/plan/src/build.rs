@@ -1,24 +1,17 @@
 //! A plan becomes an image.
 
-use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use cooperage_blob::{CopyOptions, NoProgress, Progress, Root, Sink, Source, copy_blobs, put};
 use cooperage_commit::{
-    AdoptError, Base, BaseError, DEFAULT_TAR_LIMIT, FormError, Formed, Layer, LayerError,
-    LayerForm, PackError, PackOptions, Recipe, Step, adopt, form, form_index, load_tar, pack,
-    write,
+    AdoptError, Base, BaseError, FormError, Formed, LayerError, PackError, Recipe, Step, form,
+    form_index, write,
 };
-use cooperage_compress::Encoding;
-use cooperage_digest::Algorithm;
-use cooperage_image_spec::{Descriptor, History, MAX_DOCUMENT_SIZE, MediaType, Platform};
+use cooperage_image_spec::{Descriptor, MediaType, Platform};
 
-use crate::{
-    BasePlan, ImagePlan, LayerContent, LayerMetadata, LayerPlan, MetadataError, Plan, TarForm,
-    TreePlanError, layer_tree,
-};
+use crate::{BasePlan, ImagePlan, LayerMetadata, MetadataError, Plan, TreePlanError, build_layer};
 
 /// Whether entries must say their mode.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -149,6 +142,15 @@ pub enum BuildError {
         /// Why.
         #[source]
         source: MetadataError,
+    },
+    /// A layer's blob is not the one that its metadata names.
+    #[error("`{}` is not the blob that the layer's metadata names", file.display())]
+    Blob {
+        /// The file.
+        file: PathBuf,
+        /// What was expected, and what it is.
+        #[source]
+        source: cooperage_blob::Error,
     },
     /// The layer is there only as metadata, and the sink does not have it.
     #[error(
@@ -312,159 +314,6 @@ pub fn open_base(
         }
         _ => Ok((source, base)),
     }
-}
-
-/// Builds one layer: its blob goes to the sink, what is known of it is returned.
-///
-/// A [`LayerContent::Metadata`] is read and returned; its blob goes to the sink if the plan names
-/// it, and must be there already otherwise.
-pub fn build_layer(
-    plan: &LayerPlan,
-    sink: &(impl Sink + ?Sized),
-    options: &BuildOptions<'_>,
-) -> Result<LayerMetadata, BuildError> {
-    let encoding = plan.encoding.unwrap_or_default();
-    let name = plan.name.as_deref().unwrap_or("layer");
-    let mut layer = match &plan.content {
-        LayerContent::Entries { entries, fold } => {
-            let tree = layer_tree(entries, options.root, options.modes).map_err(|source| {
-                BuildError::Tree {
-                    layer: name.to_owned(),
-                    source,
-                }
-            })?;
-            pack(&tree, &pack_options(name, encoding, *fold, options), sink)?
-        }
-        LayerContent::Tar { file, form } => build_tar(
-            &options.root.join(file),
-            *form,
-            name,
-            encoding,
-            sink,
-            options,
-        )?,
-        LayerContent::Metadata { file, blob } => {
-            return reuse(file, blob.as_deref(), sink, options);
-        }
-    };
-    layer
-        .descriptor
-        .annotations
-        .extend(plan.annotations.clone());
-    let history = History {
-        created: plan.created.clone(),
-        created_by: Some(
-            plan.created_by
-                .clone()
-                .unwrap_or_else(|| format!("cooperage: {name}")),
-        ),
-        comment: plan.comment.clone(),
-        ..History::default()
-    };
-    Ok(LayerMetadata {
-        name: plan.name.clone(),
-        layer,
-        history,
-    })
-}
-
-fn pack_options<'a>(
-    name: &'a str,
-    encoding: Encoding,
-    fold: bool,
-    options: &BuildOptions<'a>,
-) -> PackOptions<'a> {
-    PackOptions {
-        encoding,
-        fold,
-        threads: options.threads,
-        name,
-        progress: options.progress,
-    }
-}
-
-fn build_tar(
-    file: &Path,
-    form: TarForm,
-    name: &str,
-    encoding: Encoding,
-    sink: &(impl Sink + ?Sized),
-    options: &BuildOptions<'_>,
-) -> Result<Layer, BuildError> {
-    let read = |source| BuildError::Read {
-        file: file.to_owned(),
-        source,
-    };
-    let form = match form {
-        TarForm::Keep => LayerForm::Keep,
-        TarForm::Uncompress => LayerForm::Uncompress,
-        TarForm::Recompress => LayerForm::Recompress(encoding),
-        TarForm::Canonical => {
-            let reader = File::open(file).map_err(read)?;
-            let origin = file.display().to_string();
-            let loaded = load_tar(reader, &origin, None, DEFAULT_TAR_LIMIT)?;
-            return Ok(pack(
-                loaded.tree(),
-                &pack_options(name, encoding, true, options),
-                sink,
-            )?);
-        }
-    };
-    let origin = format!("`{}`", file.display());
-    Ok(adopt(
-        File::open(file).map_err(read)?,
-        &origin,
-        form,
-        options.threads,
-        sink,
-    )?)
-}
-
-fn reuse(
-    file: &Path,
-    blob: Option<&Path>,
-    sink: &(impl Sink + ?Sized),
-    options: &BuildOptions<'_>,
-) -> Result<LayerMetadata, BuildError> {
-    let metadata = read_metadata(&options.root.join(file))?;
-    let descriptor = &metadata.layer.descriptor;
-    if sink.has(descriptor)? {
-        return Ok(metadata);
-    }
-    let Some(blob) = blob else {
-        return Err(BuildError::NoBlob {
-            descriptor: descriptor.clone().into(),
-        });
-    };
-    let blob = options.root.join(blob);
-    let read = |source| BuildError::Read {
-        file: blob.clone(),
-        source,
-    };
-    let mut reader = File::open(&blob).map_err(read)?;
-    let mut writer = sink.create(descriptor.digest.algorithm().unwrap_or(Algorithm::Sha256))?;
-    io::copy(&mut reader, &mut writer).map_err(read)?;
-    writer.finish(Some(descriptor))?;
-    Ok(metadata)
-}
-
-fn read_metadata(file: &Path) -> Result<LayerMetadata, BuildError> {
-    let read = |source| BuildError::Read {
-        file: file.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let limited = File::open(file).map_err(read)?;
-    // One byte more than a document may have: the parser then says that it is too large.
-    io::Read::read_to_end(
-        &mut io::Read::take(limited, MAX_DOCUMENT_SIZE + 1),
-        &mut bytes,
-    )
-    .map_err(read)?;
-    LayerMetadata::parse(&bytes).map_err(|source| BuildError::Metadata {
-        file: file.to_owned(),
-        source,
-    })
 }
 
 /// Forms an image's documents from its plan and what is known of its layers: no layer's bytes are

@@ -15,6 +15,14 @@ pub enum PlanError {
         #[source]
         source: io::Error,
     },
+    /// A line is longer than any may be.
+    #[error("line {line}: expected at most {limit} bytes on a line")]
+    TooLong {
+        /// The line.
+        line: u64,
+        /// The most that a line may have, in bytes.
+        limit: u64,
+    },
     /// A line is not JSON.
     #[error("line {line}: expected a JSON object on a line of its own")]
     Json {

@@ -41,7 +41,9 @@ mod check;
 mod entry;
 mod error;
 mod fields;
+mod host;
 mod image;
+mod layer;
 mod metadata;
 mod model;
 mod parse;
@@ -50,10 +52,11 @@ mod tree;
 
 pub use build::{
     Bases, BuildError, BuildOptions, Built, BuiltImage, Modes, NoBases, build, build_image,
-    build_layer, open_base,
+    open_base,
 };
 pub use check::{CheckError, check_base};
 pub use error::PlanError;
+pub use layer::build_layer;
 pub use metadata::{LayerMetadata, MetadataError};
 pub use model::{
     BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan,

@@ -48,14 +48,17 @@ impl<R: BufRead> Lines<R> {
             self.line += 1;
             let line = self.line;
             bytes.clear();
-            let limit = MAX_DOCUMENT_SIZE + 1;
+            let limit = MAX_DOCUMENT_SIZE;
             let read = self
                 .reader
                 .by_ref()
-                .take(limit)
+                .take(limit + 1)
                 .read_until(b'\n', &mut bytes);
             if read.map_err(|source| PlanError::Read { line, source })? == 0 {
                 return Ok(None);
+            }
+            if bytes.len() as u64 > limit {
+                return Err(PlanError::TooLong { line, limit });
             }
             if !bytes.trim_ascii().is_empty() {
                 let json = Json::parse(bytes.trim_ascii_end())

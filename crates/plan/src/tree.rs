@@ -11,7 +11,7 @@ use cooperage_tarball::{
 };
 use walkdir::WalkDir;
 
-use crate::{EntryAttributes, EntryKind, EntryPlan, Modes};
+use crate::{EntryAttributes, EntryKind, EntryPlan, Modes, host};
 
 /// Why a layer's lines make no tree.
 #[derive(Debug, thiserror::Error)]
@@ -251,7 +251,7 @@ impl Adder<'_> {
                 entry: entry(),
                 origin: self.origin.clone(),
                 expected: "a file",
-                found: type_name(metadata.file_type()),
+                found: host::type_name(metadata.file_type()),
             });
         }
         Ok(Content::File {
@@ -281,7 +281,7 @@ impl Adder<'_> {
                 entry: at,
                 origin: self.origin.clone(),
                 expected: "a directory",
-                found: type_name(metadata.file_type()),
+                found: host::type_name(metadata.file_type()),
             });
         }
         // Collected first, so that the order in which a directory is listed cannot choose which
@@ -387,16 +387,4 @@ fn stays_inside(below: &Path, target: &Path) -> bool {
         }
     }
     true
-}
-
-fn type_name(kind: fs::FileType) -> &'static str {
-    if kind.is_dir() {
-        "a directory"
-    } else if kind.is_file() {
-        "a file"
-    } else if kind.is_symlink() {
-        "a symlink"
-    } else {
-        "a socket, pipe or device"
-    }
 }

@@ -1,0 +1,195 @@
+//! A layer's plan becomes a layer.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use cooperage_blob::Sink;
+use cooperage_commit::{DEFAULT_TAR_LIMIT, Layer, LayerForm, PackOptions, adopt, load_tar, pack};
+use cooperage_compress::Encoding;
+use cooperage_digest::Algorithm;
+use cooperage_image_spec::{History, MAX_DOCUMENT_SIZE};
+
+use crate::{
+    BuildError, BuildOptions, LayerContent, LayerMetadata, LayerPlan, TarForm, host, layer_tree,
+};
+
+/// Builds one layer: its blob goes to the sink, what is known of it is returned.
+///
+/// A [`LayerContent::Metadata`] is read and returned; its blob goes to the sink if the plan names
+/// it, and must be there already otherwise.
+pub fn build_layer(
+    plan: &LayerPlan,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<LayerMetadata, BuildError> {
+    let encoding = plan.encoding.unwrap_or_default();
+    let name = plan.name.as_deref().unwrap_or("layer");
+    let mut layer = match &plan.content {
+        LayerContent::Entries { entries, fold } => {
+            let tree = layer_tree(entries, options.root, options.modes).map_err(|source| {
+                BuildError::Tree {
+                    layer: name.to_owned(),
+                    source,
+                }
+            })?;
+            pack(&tree, &pack_options(name, encoding, *fold, options), sink)?
+        }
+        LayerContent::Tar { file, form } => build_tar(
+            &options.root.join(file),
+            *form,
+            name,
+            encoding,
+            sink,
+            options,
+        )?,
+        LayerContent::Metadata { file, blob } => {
+            return reuse(file, blob.as_deref(), sink, options);
+        }
+    };
+    layer
+        .descriptor
+        .annotations
+        .extend(plan.annotations.clone());
+    let history = History {
+        created: plan.created.clone(),
+        created_by: Some(
+            plan.created_by
+                .clone()
+                .unwrap_or_else(|| format!("cooperage: {name}")),
+        ),
+        comment: plan.comment.clone(),
+        ..History::default()
+    };
+    Ok(LayerMetadata {
+        name: plan.name.clone(),
+        layer,
+        history,
+    })
+}
+
+fn pack_options<'a>(
+    name: &'a str,
+    encoding: Encoding,
+    fold: bool,
+    options: &BuildOptions<'a>,
+) -> PackOptions<'a> {
+    PackOptions {
+        encoding,
+        fold,
+        threads: options.threads,
+        name,
+        progress: options.progress,
+    }
+}
+
+fn build_tar(
+    file: &Path,
+    form: TarForm,
+    name: &str,
+    encoding: Encoding,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<Layer, BuildError> {
+    let read = |source| BuildError::Read {
+        file: file.to_owned(),
+        source,
+    };
+    let form = match form {
+        TarForm::Keep => LayerForm::Keep,
+        TarForm::Uncompress => LayerForm::Uncompress,
+        TarForm::Recompress => LayerForm::Recompress(encoding),
+        TarForm::Canonical => {
+            let reader = open_input(file).map_err(read)?;
+            let origin = file.display().to_string();
+            let loaded = load_tar(reader, &origin, None, DEFAULT_TAR_LIMIT)?;
+            return Ok(pack(
+                loaded.tree(),
+                &pack_options(name, encoding, true, options),
+                sink,
+            )?);
+        }
+    };
+    let origin = format!("`{}`", file.display());
+    Ok(adopt(
+        open_input(file).map_err(read)?,
+        &origin,
+        form,
+        options.threads,
+        sink,
+    )?)
+}
+
+fn reuse(
+    file: &Path,
+    blob: Option<&Path>,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<LayerMetadata, BuildError> {
+    let metadata = read_metadata(&options.root.join(file))?;
+    let descriptor = &metadata.layer.descriptor;
+    if sink.has(descriptor)? {
+        return Ok(metadata);
+    }
+    let Some(blob) = blob else {
+        return Err(BuildError::NoBlob {
+            descriptor: descriptor.clone().into(),
+        });
+    };
+    let blob = options.root.join(blob);
+    let read = |source| BuildError::Read {
+        file: blob.clone(),
+        source,
+    };
+    let mut reader = open_input(&blob).map_err(read)?;
+    let mut writer = sink.create(descriptor.digest.algorithm().unwrap_or(Algorithm::Sha256))?;
+    let mut buffer = vec![0; 256 << 10];
+    // One byte more than it says: then it is another blob, however long it is.
+    let mut left = descriptor.size.saturating_add(1);
+    while left > 0 {
+        let room = buffer.len().min(left.try_into().unwrap_or(usize::MAX));
+        let n = match reader.read(&mut buffer[..room]) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(read(error)),
+        };
+        writer
+            .write_all(&buffer[..n])
+            .map_err(|error| cooperage_blob::Error::write(descriptor, error))?;
+        left -= n as u64;
+    }
+    writer
+        .finish(Some(descriptor))
+        .map_err(|source| BuildError::Blob { file: blob, source })?;
+    Ok(metadata)
+}
+
+/// Opens a file or a pipe that the plan names. A device is neither: some never end.
+fn open_input(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() || host::is_pipe(kind) {
+        return File::open(path);
+    }
+    let found = host::type_name(kind);
+    let message = format!("expected a file or a pipe, found {found}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
+fn read_metadata(file: &Path) -> Result<LayerMetadata, BuildError> {
+    let read = |source| BuildError::Read {
+        file: file.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let limited = open_input(file).map_err(read)?;
+    // One byte more than a document may have: the parser then says that it is too large.
+    limited
+        .take(MAX_DOCUMENT_SIZE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    LayerMetadata::parse(&bytes).map_err(|source| BuildError::Metadata {
+        file: file.to_owned(),
+        source,
+    })
+}
