@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{ImageArgs, image};
+use crate::{ImageArgs, advice, image, signals};
 
 /// What a workspace does to itself.
 #[derive(Debug, Parser)]
@@ -53,10 +53,14 @@ pub fn cargo_image_main() -> ExitCode {
 #[must_use]
 #[expect(clippy::print_stderr, reason = "cargo is one of the crates that print")]
 pub fn run(args: &ImageArgs) -> ExitCode {
+    signals::report_file_size_limit();
     match image(args) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            if let Some(hint) = advice::of(error.as_ref()) {
+                eprintln!("hint: {hint}");
+            }
             ExitCode::FAILURE
         }
     }

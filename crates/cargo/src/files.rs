@@ -116,11 +116,18 @@ impl Gather<'_> {
     }
 
     fn path(&self, from: &Path, found: &mut Found) -> Result<(), FilesError> {
-        let nothing = |_| FilesError::Nothing {
-            origin: self.origin(),
-            path: from.to_path_buf(),
+        let failed = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => FilesError::Nothing {
+                origin: self.origin(),
+                path: from.to_path_buf(),
+            },
+            _ => FilesError::Read {
+                origin: self.origin(),
+                path: from.to_path_buf(),
+                source,
+            },
         };
-        let kind = std::fs::metadata(from).map_err(nothing)?.file_type();
+        let kind = std::fs::metadata(from).map_err(failed)?.file_type();
         if kind.is_dir() {
             self.add_directory(&self.rule.to, found)?;
             return self.walk(from, None, found);

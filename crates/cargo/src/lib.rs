@@ -43,6 +43,7 @@
 //!
 //! `docs/cargo.md` describes every key and flag.
 
+pub mod advice;
 mod args;
 pub mod assemble;
 pub mod build;
@@ -62,6 +63,8 @@ pub mod remap;
 mod report;
 mod rule_text;
 pub mod settings;
+pub mod signals;
+pub mod staging;
 pub mod surroundings;
 mod table;
 pub mod target;

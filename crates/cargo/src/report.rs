@@ -31,6 +31,8 @@ pub struct Summary {
     pub images: Vec<ImageSummary>,
     /// Where it was written, as `cooperage copy` names it.
     pub outputs: Vec<String>,
+    /// What may be an oversight.
+    pub warnings: Vec<String>,
 }
 
 /// One image.
@@ -88,6 +90,11 @@ impl Summary {
             .as_str()
             .clone_into(&mut self.media_type);
         self.images = built.images.iter().map(image).collect();
+        let warnings = built
+            .images
+            .iter()
+            .flat_map(|image| image.formed.warnings());
+        self.warnings = warnings.map(|warning| warning.to_string()).collect();
     }
 }
 
@@ -151,6 +158,9 @@ impl Reporter {
     }
 
     pub(crate) fn done(&self, summary: &Summary) -> Result<()> {
+        for warning in &summary.warnings {
+            self.warn(warning);
+        }
         let mut out = io::stdout().lock();
         match self.format {
             Format::Json => {

@@ -18,7 +18,7 @@ use cooperage_transport::{DestinationOptions, Location, Medium};
 use serde_json::{Value, json};
 
 use crate::archive_report;
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, warnings};
 use crate::error::Hinted;
 use crate::files::Staged;
 use crate::plan_file::PlanArgs;
@@ -77,6 +77,7 @@ pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
         files.add(file, &bytes)?;
     }
     files.show()?;
+    context.warn(&warnings(built.images.iter().map(|image| &image.formed)));
     context.report(json, || text(&plan, &built, &written))?;
     Ok(Outcome::Done)
 }
@@ -346,6 +347,7 @@ fn summary(plan: &Plan, built: &Built, written: &[Written]) -> Value {
         "size": built.descriptor.size,
         "images": built.images.iter().map(image_json).collect::<Vec<_>>(),
         "outputs": outputs,
+        "warnings": warnings(built.images.iter().map(|image| &image.formed)),
     })
 }
 

@@ -11,7 +11,7 @@ use cooperage_plan::{
 };
 use serde_json::json;
 
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, warnings};
 use crate::error::Hinted;
 use crate::files::{Staged, read_document};
 use crate::plan_file::PlanArgs;
@@ -46,10 +46,12 @@ pub(crate) fn run(args: &CommitArgs, context: &Context) -> Result<Outcome> {
 
     let mut files = Staged::default();
     let mut images = Vec::new();
+    let mut odd = Vec::new();
     let mut descriptors = Vec::new();
     for ((image, config), manifest) in plan.images.iter().zip(&args.config).zip(&args.manifest) {
         let formed = commit(image, &options)?;
         let descriptor = descriptor(&formed);
+        odd.extend(warnings([&formed]));
         files.add(config, formed.config.raw())?;
         files.add(manifest, formed.manifest.raw())?;
         images.push(json!({
@@ -75,6 +77,7 @@ pub(crate) fn run(args: &CommitArgs, context: &Context) -> Result<Outcome> {
         files.add(file, &bytes)?;
     }
     files.show()?;
+    context.warn(&odd);
     context.report(
         || {
             json!({
@@ -82,6 +85,7 @@ pub(crate) fn run(args: &CommitArgs, context: &Context) -> Result<Outcome> {
                 "media_type": whole.media_type.as_str(),
                 "size": whole.size,
                 "images": images,
+                "warnings": odd,
             })
         },
         || {

@@ -6,10 +6,12 @@ use std::num::NonZeroUsize;
 use anyhow::Result;
 use cooperage_blob::{CopyOptions, NoProgress, Progress};
 use cooperage_cargo::progress::Bars;
+use cooperage_commit::Formed;
 use serde_json::Value;
 
 use crate::args::{Format, Global};
 use crate::progress::Lines;
+use crate::text::printable;
 
 /// How a command ended; the number is the exit code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,6 +80,13 @@ impl Context {
         }
     }
 
+    /// What may be an oversight.
+    pub(crate) fn warn(&self, warnings: &[String]) {
+        for warning in warnings {
+            self.note(&format!("warning: {}", printable(warning)));
+        }
+    }
+
     /// Something worth knowing beside the result.
     #[expect(clippy::print_stderr, reason = "a command talks to who runs it")]
     pub(crate) fn note(&self, text: &str) {
@@ -85,6 +94,12 @@ impl Context {
             eprintln!("{text}");
         }
     }
+}
+
+/// What may be an oversight in images that were formed, as text.
+pub(crate) fn warnings<'a>(images: impl IntoIterator<Item = &'a Formed>) -> Vec<String> {
+    let all = images.into_iter().flat_map(Formed::warnings);
+    all.map(|warning| warning.to_string()).collect()
 }
 
 fn print_json(value: &Value) -> Result<()> {

@@ -1,6 +1,7 @@
 //! How errors are shown: the fault, its causes, and what to do.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use cooperage_commit::BaseError;
 use cooperage_daemon_archive::WriteError;
@@ -57,7 +58,8 @@ pub(crate) fn print(error: &anyhow::Error) {
         }
         last = text;
     }
-    if let Some(hint) = error.chain().find_map(hint) {
+    let general = || cooperage_cargo::advice::of(error.as_ref()).map(str::to_owned);
+    if let Some(hint) = error.chain().find_map(hint).or_else(general) {
         eprintln!("hint: {}", printable(&hint));
     }
 }
@@ -84,7 +86,7 @@ fn build_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
         return Some("name the layer's `blob` beside its `metadata` in the plan");
     }
     match error.downcast_ref::<TreePlanError>()? {
-        TreePlanError::File { .. } => {
+        TreePlanError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
             Some("relative names start from the plan's own directory; `--root` names another one")
         }
         TreePlanError::NoMode { .. } => {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use cooperage_blob::{BlobWriter, Error, Root, Sink, Written};
+use cooperage_cargo::staging::file_in;
 use cooperage_digest::{Algorithm, Hasher};
 use cooperage_image_spec::{Descriptor, MAX_DOCUMENT_SIZE};
 use tempfile::NamedTempFile;
@@ -17,11 +18,7 @@ pub(crate) fn temporary(path: &Path) -> io::Result<NamedTempFile> {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".cooperage-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(parent)
+    file_in(parent)
 }
 
 /// Files that are written first and then shown, all of them.

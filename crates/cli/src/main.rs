@@ -35,6 +35,7 @@ use crate::args::{Cli, Command, LayoutCommand, PlanCommand};
 use crate::context::{Context, Outcome};
 
 fn main() -> ExitCode {
+    cooperage_cargo::signals::report_file_size_limit();
     let cli = Cli::parse();
     let context = Context::new(&cli.global);
     match run(&cli.command, &context) {

@@ -67,7 +67,11 @@ fn collect(
     found: &mut Vec<Descriptor>,
 ) -> Result<()> {
     if depth > MAX_DEPTH || found.len() > MAX_MANIFESTS {
-        bail!("`{}` lies too deep or among too many manifests", at.digest);
+        bail!(
+            "`{}` lies too deep or among too many manifests: \
+             at most {MAX_DEPTH} levels and {MAX_MANIFESTS} manifests are followed",
+            at.digest
+        );
     }
     if !at.media_type.is_index() {
         found.push(at.clone());
