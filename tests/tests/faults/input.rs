@@ -1,0 +1,524 @@
+//! Files, plans, names and documents that are not what they must be.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{
+    Ran, as_nobody, assert_whole, chmod, good, open_to_all, run, snapshot, try_in,
+};
+
+const HEAD: &str = "{\"plan\":\"image\",\"version\":1,\"names\":[\"app:1\"]}";
+
+/// A directory with an image in each medium.
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    fill(directory.path());
+    directory
+}
+
+fn fill(at: &Path) {
+    fs::write(at.join("app"), "app").expect("a file");
+    let plan = format!("{HEAD}\n{{\"layer\":{{}}}}\n{{\"path\":\"app\",\"file\":\"app\"}}\n");
+    fs::write(at.join("good.plan"), plan.replace("app:1", "old:1")).expect("a file");
+    let outputs = [
+        "-o",
+        "oci:layout",
+        "-o",
+        "docker-archive:a.tar",
+        "-o",
+        "oci-archive:o.tar",
+    ];
+    good(at, &[&["build", "good.plan", "-q"], &outputs[..]].concat());
+}
+
+/// A plan of these lines behind its first one fails, in every output, with these words; what was
+/// there before is there still, and nothing else.
+#[track_caller]
+fn refused(at: &Path, lines: &str, words: &[&str]) {
+    refused_by(at, lines, words, &|args| {
+        run(&mut crate::support::command(at, args), b"")
+    });
+}
+
+#[track_caller]
+fn refused_by(at: &Path, lines: &str, words: &[&str], start: &dyn Fn(&[&str]) -> Ran) {
+    fs::write(at.join("bad.plan"), format!("{HEAD}\n{lines}\n")).expect("a file");
+    // Not read, since some of it cannot be: their names tell.
+    let names = |at: &Path| crate::support::snapshot(&at.join("layout"));
+    let (layout, archives) = (names(at), archives(at));
+    for output in [
+        "oci:layout",
+        "docker-archive:a.tar",
+        "oci-archive:o.tar",
+        "oci:fresh",
+    ] {
+        start(&["build", "bad.plan", "-o", output, "--digest-file", "digest"]).fails(words);
+    }
+    assert_eq!(snapshot(&at.join("layout")), layout);
+    assert_eq!(self::archives(at), archives);
+    for name in ["fresh", "digest"] {
+        assert!(!at.join(name).exists(), "`{name}` was left behind");
+    }
+    assert_whole(&at.join("layout"), "old:1");
+}
+
+/// Both archives, and all hidden files beside them.
+#[expect(clippy::disallowed_methods, reason = "sorted")]
+fn archives(at: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(at).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        if name.starts_with('.') || name.ends_with(".tar") {
+            found.push((name, fs::read(&path).unwrap_or_default()));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn entry(line: &str) -> String {
+    format!("{{\"layer\":{{\"name\":\"upper\"}}}}\n{line}")
+}
+
+#[test]
+fn files_that_are_missing_or_something_else() {
+    let directory = directory();
+    let at = directory.path();
+    fs::create_dir(at.join("dir")).expect("a directory");
+    symlink("loop", at.join("loop")).expect("a link");
+    symlink("nowhere", at.join("dangling")).expect("a link");
+    let made = Command::new("mkfifo").arg(at.join("pipe")).status();
+    assert!(made.expect("coreutils are there").success());
+    let _socket = UnixListener::bind(at.join("socket")).expect("a socket");
+    let place = "for layer entry `x` (plan line 3)";
+    for (file, words) in [
+        (
+            "gone",
+            &[
+                "cannot read `gone`",
+                "No such file",
+                "hint: relative names start",
+            ][..],
+        ),
+        (
+            "good.plan/x",
+            &["cannot read `good.plan/x`", "Not a directory"],
+        ),
+        ("dangling", &["cannot read `dangling`", "No such file"]),
+        (
+            "loop",
+            &["cannot read `loop`", "Too many levels of symbolic links"],
+        ),
+        ("dir", &["`dir`", "expected a file, found a directory"]),
+        ("socket", &["`socket`", "expected a file, found a socket"]),
+        ("pipe", &["`pipe`", "expected a file, found a pipe"]),
+        (
+            "/dev/zero",
+            &["`/dev/zero`", "expected a file, found a device"],
+        ),
+    ] {
+        let words = [&[place], words].concat();
+        refused(
+            at,
+            &entry(&format!(r#"{{"path":"x","file":"{file}"}}"#)),
+            &words,
+        );
+    }
+    for (tree, words) in [
+        ("gone", &["cannot read `gone`", "No such file"][..]),
+        ("app", &["expected a directory, found a file"]),
+        ("loop", &["cannot read `loop`", "Too many levels"]),
+        ("/dev/zero", &["expected a directory, found a device"]),
+    ] {
+        let words = [&[place], words].concat();
+        refused(
+            at,
+            &entry(&format!(r#"{{"path":"x","tree":"{tree}"}}"#)),
+            &words,
+        );
+    }
+    // Nothing stands for what a tree holds but cannot be packed.
+    fs::create_dir(at.join("tree")).expect("a directory");
+    let _other = UnixListener::bind(at.join("tree/socket")).expect("a socket");
+    let words = [
+        "`tree/socket` for layer entry `x/socket` (plan line 3)",
+        "found a socket",
+    ];
+    refused(at, &entry(r#"{"path":"x","tree":"tree"}"#), &words);
+    fs::remove_file(at.join("tree/socket")).expect("it is there");
+    symlink("../loop", at.join("tree/out")).expect("a link");
+    let words = ["tree/out", "Too many levels of symbolic links"];
+    refused(at, &entry(r#"{"path":"x","tree":"tree"}"#), &words);
+    // A circle inside of a tree is one in the image, too, and nobody has to follow it.
+    fs::remove_file(at.join("tree/out")).expect("it is there");
+    symlink("circle", at.join("tree/circle")).expect("a link");
+    let plan = format!("{HEAD}\n{}\n", entry(r#"{"path":"x","tree":"tree"}"#));
+    fs::write(at.join("circle.plan"), plan).expect("a file");
+    good(at, &["build", "circle.plan", "-o", "oci:circle"]);
+}
+
+#[test]
+fn layers_that_are_no_files() {
+    let directory = directory();
+    let at = directory.path();
+    let _socket = UnixListener::bind(at.join("socket")).expect("a socket");
+    fs::write(at.join("no.tar"), vec![b'x'; 2048]).expect("a file");
+    fs::write(at.join("not.gz"), b"\x1f\x8b\x08 broken").expect("a file");
+    good(at, &["copy", "oci:layout", "oci:other"]);
+    for (layer, words) in [
+        (
+            r#""tar":"gone""#,
+            &["cannot read `gone`", "No such file"][..],
+        ),
+        (
+            r#""tar":"layout""#,
+            &[
+                "cannot read `layout`",
+                "expected a file or a pipe, found a directory",
+            ],
+        ),
+        (
+            r#""tar":"/dev/zero""#,
+            &["`/dev/zero`", "expected a file or a pipe, found a device"],
+        ),
+        (r#""tar":"socket""#, &["`socket`", "found a socket"]),
+        (
+            r#""tar":"no.tar","form":"canonical""#,
+            &["no.tar", "holds no file tree"],
+        ),
+        (r#""tar":"not.gz""#, &["cannot read `not.gz`"]),
+        (r#""tar":"not.gz","form":"canonical""#, &["not.gz"]),
+        (r#""metadata":"gone.json""#, &["cannot read `gone.json`"]),
+        (
+            r#""metadata":"/dev/zero""#,
+            &["`/dev/zero`", "found a device"],
+        ),
+        (r#""metadata":"app""#, &["`app` is no layer metadata"]),
+    ] {
+        refused(at, &format!("{{\"layer\":{{{layer}}}}}"), words);
+    }
+    // Metadata, and another layer's blob, longer, shorter or of the same length.
+    let plan = "{\"plan\":\"layer\",\"version\":1}\n{\"path\":\"a\",\"text\":\"a\"}\n";
+    fs::write(at.join("a.layer"), plan).expect("a file");
+    good(
+        at,
+        &[
+            "layer",
+            "a.layer",
+            "--blob",
+            "a.blob",
+            "--metadata",
+            "a.json",
+        ],
+    );
+    let blob = fs::read(at.join("a.blob")).expect("it is there");
+    let mut flipped = blob.clone();
+    flipped[20] ^= 4;
+    for bytes in [&blob[1..], &[&blob[..], b"more"].concat(), &flipped] {
+        fs::write(at.join("a.blob"), bytes).expect("a file");
+        let words = [
+            "`a.blob` is not the blob that the layer's metadata names",
+            "expected",
+            "found",
+        ];
+        refused(
+            at,
+            r#"{"layer":{"metadata":"a.json","blob":"a.blob"}}"#,
+            &words,
+        );
+    }
+    let words = ["needs layer `sha256:", "hint: name the layer's `blob`"];
+    refused(at, r#"{"layer":{"metadata":"a.json"}}"#, &words);
+}
+
+#[test]
+fn files_that_this_user_may_not_read() {
+    let (directory, program) = open_to_all();
+    let at = directory.path();
+    chmod(at, 0o777);
+    let start = |args: &[&str]| {
+        let mut command = as_nobody(&program).expect("it was there before");
+        run(command.args(args).current_dir(at), b"")
+    };
+    if as_nobody(&program).is_none() {
+        return;
+    }
+    // All of it is that user's own, but for what is not.
+    fs::write(at.join("app"), "app").expect("a file");
+    fs::create_dir(at.join("shut")).expect("a directory");
+    fs::create_dir(at.join("shut/in")).expect("a directory");
+    fs::write(at.join("shut/file"), "secret").expect("a file");
+    fs::write(at.join("twin"), vec![7; 100_000]).expect("a file");
+    fs::write(at.join("secret"), vec![7; 100_000]).expect("a file");
+    let plan = format!("{HEAD}\n{{\"layer\":{{}}}}\n{{\"path\":\"app\",\"file\":\"app\"}}\n");
+    fs::write(at.join("good.plan"), plan.replace("app:1", "old:1")).expect("a file");
+    let outputs = [
+        "-o",
+        "oci:layout",
+        "-o",
+        "docker-archive:a.tar",
+        "-o",
+        "oci-archive:o.tar",
+    ];
+    start(&[&["build", "good.plan", "-q"], &outputs[..]].concat()).exits(0);
+    chmod(&at.join("shut"), 0o000);
+    chmod(&at.join("secret"), 0o000);
+    let hint = "hint: let this user in";
+    for (lines, words) in [
+        (
+            entry(r#"{"path":"x","file":"secret"}"#),
+            &["cannot read `secret` for layer entry `x`"][..],
+        ),
+        // Compared with another before it is packed.
+        (
+            entry("{\"path\":\"a\",\"file\":\"twin\"}\n{\"path\":\"x\",\"file\":\"secret\"}"),
+            &["`secret`", "layer entry `x`"],
+        ),
+        (
+            entry(r#"{"path":"x","file":"shut/file"}"#),
+            &["cannot read `shut/file` for layer entry `x` (plan line 3)"],
+        ),
+        (
+            entry(r#"{"path":"x","tree":"shut"}"#),
+            &["cannot read `shut`", "layer entry `x` (plan line 3)"],
+        ),
+        (
+            "{\"layer\":{\"tar\":\"secret\"}}".into(),
+            &["cannot read `secret`"],
+        ),
+        (
+            "{\"layer\":{\"metadata\":\"secret\"}}".into(),
+            &["cannot read `secret`"],
+        ),
+    ] {
+        let words = [words, &["Permission denied", hint]].concat();
+        refused_by(at, &lines, &words, &start);
+    }
+    for (args, place) in [
+        (&["build", "secret", "-o", "oci:x"][..], "the plan `secret`"),
+        (&["inspect", "oci:shut"], "`oci:shut`"),
+        (
+            &["copy", "oci-archive:secret", "oci:x"],
+            "`oci-archive:secret`",
+        ),
+        (&["layout", "fsck", "shut/in"], "`shut/in`"),
+    ] {
+        start(args).fails(&[place, "Permission denied", hint]);
+    }
+    assert!(!at.join("x").exists());
+    for name in ["shut", "secret"] {
+        chmod(&at.join(name), 0o755);
+    }
+}
+
+#[test]
+fn entries_that_contradict_each_other() {
+    let directory = directory();
+    let at = directory.path();
+    fs::create_dir(at.join("tree")).expect("a directory");
+    fs::write(at.join("tree/b"), "b").expect("a file");
+    for (lines, words) in [
+        (
+            "{\"path\":\"x\",\"file\":\"app\"}\n{\"path\":\"x\",\"text\":\"other\"}",
+            &["`x`", "given twice", "plan line 3", "plan line 4"][..],
+        ),
+        (
+            "{\"path\":\"a/b\",\"text\":\"other\"}\n{\"path\":\"a\",\"tree\":\"tree\"}",
+            &["`a/b`", "given twice", "plan line 3", "plan line 4"],
+        ),
+        (
+            "{\"path\":\"x\",\"text\":\"\"}\n{\"path\":\"x/y\",\"text\":\"\"}",
+            &["`x/y`", "`x`", "plan line 3", "plan line 4"],
+        ),
+        (
+            "{\"path\":\"x/y\",\"text\":\"\"}\n{\"path\":\"x\",\"symlink\":\"z\"}",
+            &["`x/y`", "`x`", "plan line 3", "plan line 4"],
+        ),
+        (
+            "{\"path\":\"x\",\"text\":\"\"}\n{\"path\":\"x\",\"whiteout\":true}",
+            &["`x`", "plan line 3", "plan line 4"],
+        ),
+        ("{\"path\":\"x\",\"hardlink\":\"gone\"}", &["`x`", "`gone`"]),
+        ("{\"path\":\"x\",\"hardlink\":\"x\"}", &["`x`"]),
+    ] {
+        refused(at, &entry(lines), words);
+    }
+}
+
+#[test]
+fn plans_that_are_none() {
+    let directory = directory();
+    let at = directory.path();
+    let hint = "hint: docs/plan-format.md describes plans";
+    for (lines, words) in [
+        (
+            "{",
+            &[
+                "`bad.plan` is no valid plan",
+                "line 2: expected a JSON object",
+                hint,
+            ][..],
+        ),
+        (
+            "{\"layer\":{}}\n{\"path\":\"a\"}",
+            &["line 3: `file` is missing", hint],
+        ),
+        (
+            "{\"layer\":{}}\n\n{\"path\":\"../a\",\"text\":\"\"}",
+            &["line 4: `path` is not valid", hint],
+        ),
+        (
+            "{\"layer\":{}}\n{\"path\":\"a\",\"text\":\"\",\"tex\":1}",
+            &["unknown field `tex`", hint],
+        ),
+        (
+            "{\"layer\":{\"encoder\":\"lzma-1\"}}",
+            &["unknown encoder id `lzma-1`", hint],
+        ),
+        (
+            "{\"layer\":{}}\n{\"path\":\"a\",\"text\":\"\\ud800\"}",
+            &["line 3: expected a JSON object", hint],
+        ),
+    ] {
+        refused(at, lines, words);
+    }
+    fs::write(at.join("deep.plan"), "[".repeat(100_000)).expect("a file");
+    try_in(at, &["build", "deep.plan", "-o", "oci:x"]).fails(&["line 1", hint]);
+    // A line without an end is not read to it.
+    let endless = ["build", "/dev/zero", "-o", "oci:x"];
+    try_in(at, &endless).fails(&["`/dev/zero` is no valid plan", "line 1"]);
+    assert!(!at.join("x").exists());
+}
+
+#[test]
+fn names_and_digests_that_are_none() {
+    let directory = directory();
+    let at = directory.path();
+    let before = snapshot(at);
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let absent = format!("oci:layout@{digest}");
+    for (args, code, words) in [
+        (&["inspect", "layout"][..], 2, &["names no medium"][..]),
+        (&["inspect", "docker-daemon:x"], 2, &["`docker-daemon:x`"]),
+        (&["inspect", "oci:layout@sha256:00"], 2, &["sha256:00"]),
+        (&["inspect", "oci:layout@md5"], 2, &["md5"]),
+        (&["inspect", "oci:layout:"], 2, &["name"]),
+        (
+            &["inspect", &absent],
+            1,
+            &["error: ", &digest, "it holds `old:1`", "hint: "],
+        ),
+        (
+            &["inspect", "oci:layout:gone"],
+            1,
+            &["`oci:layout:gone` is not there", "it holds `old:1`"],
+        ),
+        (
+            &["copy", "oci:layout", "docker-archive:x.tar:UPPER"],
+            1,
+            &["`UPPER`"],
+        ),
+        (&["copy", "oci:layout", &absent], 1, &["names a digest"]),
+        (
+            &["inspect", "oci:layout", "--platform", "a/b/c/d/e"],
+            2,
+            &["a/b/c/d/e"],
+        ),
+        (
+            &["copy", "oci:layout", "oci:x", "--platform", "linux/s390x"],
+            1,
+            &["linux/s390x", "linux/amd64"],
+        ),
+    ] {
+        try_in(at, args).exits(code).says(words);
+    }
+    for name in ["", "UPPER:1", "a:b:c", "a@sha256:00", "a b"] {
+        let plan = format!("{{\"plan\":\"image\",\"version\":1,\"names\":[{name:?}]}}\n");
+        fs::write(at.join("name.plan"), plan).expect("a file");
+        let ran = try_in(at, &["build", "name.plan", "-o", "docker-archive:x.tar"]);
+        // A bare name is not one for an archive, and said to be left out.
+        if ran.code == Some(0) {
+            assert!(ran.err.contains("names nothing"), "`{name}`: {}", ran.err);
+            fs::remove_file(at.join("x.tar")).expect("it was made");
+        } else {
+            ran.fails(&[name]);
+        }
+        fs::remove_file(at.join("name.plan")).expect("it is there");
+    }
+    assert_eq!(snapshot(at), before);
+}
+
+/// More layers than Docker runs: it is said, and the image is made.
+#[test]
+fn more_layers_than_engines_run() {
+    let directory = directory();
+    let at = directory.path();
+    let plan = |layers: usize, layer: &str| {
+        let layer = format!("{layer}\n");
+        fs::write(
+            at.join("many.plan"),
+            format!("{HEAD}\n{}", layer.repeat(layers)),
+        )
+        .expect("a file");
+    };
+    let text = "the image for linux/amd64 has 128 layers, and Docker runs at most 127";
+    let build = ["build", "many.plan", "-o", "oci:many", "--format", "json"];
+    plan(128, r#"{"layer":{}}"#);
+    let ran = good(at, &build);
+    assert!(ran.err.contains(&format!("warning: {text}")), "{}", ran.err);
+    assert!(
+        ran.json()["warnings"][0]
+            .as_str()
+            .is_some_and(|said| said.starts_with(text))
+    );
+    assert!(
+        !good(at, &["build", "many.plan", "-o", "oci:many", "-q"])
+            .err
+            .contains(text)
+    );
+    assert_whole(&at.join("many"), "app:1");
+    plan(127, r#"{"layer":{}}"#);
+    let ran = good(at, &build);
+    assert_eq!(ran.json()["warnings"], serde_json::json!([]));
+    assert!(!ran.err.contains("warning"), "{}", ran.err);
+
+    fs::write(at.join("a.layer"), "{\"plan\":\"layer\",\"version\":1}\n").expect("a file");
+    good(
+        at,
+        &[
+            "layer",
+            "a.layer",
+            "--blob",
+            "a.blob",
+            "--metadata",
+            "a.json",
+        ],
+    );
+    plan(128, r#"{"layer":{"metadata":"a.json"}}"#);
+    let commit = [
+        "commit",
+        "many.plan",
+        "--config",
+        "c",
+        "--manifest",
+        "m",
+        "--format",
+        "json",
+    ];
+    let ran = good(at, &commit);
+    assert!(ran.err.contains(&format!("warning: {text}")), "{}", ran.err);
+    assert!(
+        ran.json()["warnings"][0]
+            .as_str()
+            .is_some_and(|said| said.starts_with(text))
+    );
+    assert!(at.join("c").exists() && at.join("m").exists());
+}
