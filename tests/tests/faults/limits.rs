@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cooperage_blob::{Root, Sink, put};
+use cooperage_blob::{Root, Sink, Source as _, put};
 use cooperage_compress::{Codec, Encoder, Encoding};
 use cooperage_image_spec::{Descriptor, Document, Index, MediaType};
 use cooperage_layout::Layout;
@@ -152,7 +152,6 @@ fn indexes_in_indexes_in_indexes() {
     let at = directory.path();
     {
         let layout = Layout::open(&at.join("layout")).expect("a layout");
-        use cooperage_blob::Source as _;
         let mut top = layout.roots().expect("an index").remove(0).descriptor;
         for _ in 0..12 {
             let index = Document::new(Index::new(vec![top]));
