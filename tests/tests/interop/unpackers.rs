@@ -3,8 +3,9 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
+use cooperage_commit::{DEFAULT_TAR_LIMIT, LoadedLayer, load_layer};
+use cooperage_tarball::{UnpackOptions, overlay, unpack};
 use cooperage_testkit::docker::{self, Container, Docker, Store};
 use cooperage_testkit::listing::Listing;
 use cooperage_testkit::peers::{self, Generation, Program};
@@ -18,10 +19,12 @@ pub(crate) enum Unpacker {
     Docker(Store),
     Umoci(Generation),
     Podman(Generation),
+    /// Ourselves.
+    Cooperage,
 }
 
 impl Unpacker {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Docker(Store::Stable),
         Self::Docker(Store::ModernGraph),
         Self::Docker(Store::ModernContainerd),
@@ -29,6 +32,7 @@ impl Unpacker {
         Self::Umoci(Generation::Modern),
         Self::Podman(Generation::Stable),
         Self::Podman(Generation::Modern),
+        Self::Cooperage,
     ];
 
     /// Whether it is on this machine; its absence is reported.
@@ -37,6 +41,8 @@ impl Unpacker {
             Self::Docker(store) => docker::shared(store).is_some(),
             Self::Umoci(generation) => peers::umoci(generation).is_some(),
             Self::Podman(generation) => podman::start(generation).is_some(),
+            // Owners are root's to give; the program itself is of no use here.
+            Self::Cooperage => peers::tool_of_root("setpriv").is_some(),
         }
     }
 
@@ -64,6 +70,21 @@ impl Unpacker {
                 let root = podman.program().run(words).unwrap();
                 Some(look(Path::new(root.trim())))
             }
+            Self::Cooperage => {
+                let layers = image.manifest().layers.iter();
+                let layers: Vec<_> = layers
+                    .zip(&image.config().rootfs.diff_ids)
+                    .map(|(blob, diff_id)| {
+                        load_layer(&image.layout, blob, Some(diff_id), DEFAULT_TAR_LIMIT).unwrap()
+                    })
+                    .collect();
+                let tree = overlay(layers.iter().map(LoadedLayer::tree)).unwrap();
+                let out = image.beside("unpacked");
+                unpack(&tree, &out, &UnpackOptions::default(), &mut |_| {}).unwrap();
+                let seen = look(&out);
+                fs::remove_dir_all(out).unwrap();
+                Some(seen)
+            }
         }
     }
 }
@@ -74,6 +95,7 @@ impl fmt::Display for Unpacker {
             Self::Docker(store) => store.fmt(f),
             Self::Umoci(generation) => write!(f, "umoci ({generation})"),
             Self::Podman(generation) => write!(f, "podman ({generation})"),
+            Self::Cooperage => f.write_str("cooperage"),
         }
     }
 }
@@ -103,32 +125,9 @@ pub(crate) fn running<'a>(docker: &'a Docker, image: &Image) -> (Container<'a>, 
     let container = docker
         .run_detached(&["--env", &mark], &names[0], &sleep)
         .unwrap();
-    let root = root_of(&mark).unwrap_or_else(|| panic!("{}: {}", docker.store(), container.logs()));
-    (container, root)
-}
-
-/// The engine counts processes in a namespace of its own, so the container's process is known by
-/// a variable that it alone was given.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "one process is looked for, in whatever order"
-)]
-fn root_of(mark: &str) -> Option<PathBuf> {
-    let is_marked = |environment: Vec<u8>| {
-        let mut variables = environment.split(|byte| *byte == 0);
-        variables.any(|variable| variable == mark.as_bytes())
-    };
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < deadline {
-        for process in fs::read_dir("/proc").unwrap().flatten() {
-            let path = process.path();
-            if fs::read(path.join("environ")).is_ok_and(is_marked) {
-                return Some(path.join("root"));
-            }
-        }
-        std::thread::sleep(Duration::from_millis(25));
-    }
-    None
+    let process = docker::process_of(&mark);
+    let process = process.unwrap_or_else(|| panic!("{}: {}", docker.store(), container.logs()));
+    (container, PathBuf::from(format!("/proc/{process}/root")))
 }
 
 /// What lies below `cases` in an unpacked image.
