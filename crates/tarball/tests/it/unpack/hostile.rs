@@ -113,7 +113,8 @@ fn check(layers: &[&[Line]], expected: Result<&[&str], &str>) {
     let links = || fs::metadata(canary.join("secret")).unwrap().nlink();
     let before = (scanned(&canary), links());
     let found = unpacked(layers, made.path(), &canary);
-    assert_eq!(tar_of(&scanned(&canary)), tar_of(&before.0), "the canary");
+    let is_same = tar_of(&scanned(&canary)) == tar_of(&before.0);
+    assert!(is_same, "the canary was changed");
     assert_eq!(links(), before.1, "the canary's names");
     match (&found, expected) {
         (Ok(found), Ok(expected)) => {

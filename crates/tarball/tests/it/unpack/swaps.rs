@@ -61,10 +61,7 @@ fn a_link_that_is_swapped_in_leads_nowhere() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert_eq!(
-        tar_of(&scanned(outside.path())),
-        tar_of(&before),
-        "{results:#?}"
-    );
+    let is_same = tar_of(&scanned(outside.path())) == tar_of(&before);
+    assert!(is_same, "something outside was changed: {results:#?}");
     assert!(refused > 0, "it was never swapped at the right moment");
 }
