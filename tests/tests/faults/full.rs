@@ -420,7 +420,7 @@ fn disk_full_at_every_stage_of_cargo_image() {
         ],
     );
     let program = || front.command();
-    let pages = until_it_succeeds(&bench, &case, &disk, |n| disk.leave_pages(8 * n), &program);
+    let pages = until_it_succeeds(&bench, &case, &disk, |n| disk.leave_pages(20 * n), &program);
     let inodes = until_it_succeeds(&bench, &case, &disk, |n| disk.leave_inodes(n), &program);
     println!("failed with {pages} numbers of free pages and {inodes} of free inodes");
     assert!(pages > 5 && inodes > 5);
