@@ -35,7 +35,8 @@ use crate::write::header::{BLOCK, MAX_PAX};
 pub struct ReadOptions {
     /// Whether names that begin with `.wh.` are removals, as in a layer, or names as any other.
     pub whiteouts: bool,
-    /// Whether a tar that stops without its two blocks of zeros is an error. Some tools write none.
+    /// Whether a tar that stops without its two blocks of zeros is an error. Some tools write none,
+    /// and some not even the zeros behind the last body.
     pub require_end: bool,
     /// Whether a path that comes twice is an error; otherwise the last one counts, as for tar. Only
     /// for [`crate::Tree::from_tar`]: a [`TarReader`] gives all.
@@ -359,11 +360,17 @@ impl<R: Read> TarReader<R> {
     }
 
     fn skip_body(&mut self) -> Result<(), TarError> {
-        let len = std::mem::take(&mut self.body) + std::mem::take(&mut self.padding);
-        if self.stream.skip(len)? {
-            Ok(())
-        } else {
-            Err(self.cut_short())
+        let body = std::mem::take(&mut self.body);
+        let padding = std::mem::take(&mut self.padding) as usize;
+        if !self.stream.skip(body)? {
+            return Err(self.cut_short());
+        }
+        // Where there is no end there may be no padding of the last body either, as with umoci
+        // 0.4; what comes next is the end of the stream then.
+        let mut zeros = [0; BLOCK];
+        match self.stream.fill(&mut zeros[..padding])? {
+            count if count == padding || count == 0 => Ok(()),
+            _ => Err(self.cut_short()),
         }
     }
 
