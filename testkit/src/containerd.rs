@@ -1,6 +1,7 @@
 //! containerd by itself, with its own client `ctr`.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::peers::supervised::{Directory, Supervised};
 use crate::peers::{self, Failed, Generation, Program, Way};
@@ -68,8 +69,8 @@ impl Containerd {
     ///
     /// [`Failed`] when it cannot start or ends with anything but success.
     pub fn run(&self, image: &str, arguments: &[&str]) -> Result<String, Failed> {
-        // The ID serves one run at a time: the container is removed before `ctr` returns.
-        let id = format!("t{}", std::process::id());
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let id = format!("t{}", RUNS.fetch_add(1, Ordering::Relaxed));
         // `ctr` makes the pipes and the shim opens them: both have to see the directory.
         let pipes = self.daemon.directory().join("fifo");
         let pipes = pipes

@@ -33,6 +33,13 @@ pub fn skopeo(generation: Generation) -> Option<Program> {
     Some(find(generation, "skopeo", Way::Direct)?.with_arguments(["--insecure-policy"]))
 }
 
+/// As [`skopeo`], with that generation's root as its own: where it keeps images in a store of
+/// containers, it starts itself again.
+#[must_use]
+pub fn skopeo_with_stores(generation: Generation) -> Option<Program> {
+    Some(find(generation, "skopeo", Way::Inside)?.with_arguments(["--insecure-policy"]))
+}
+
 /// umoci.
 #[must_use]
 pub fn umoci(generation: Generation) -> Option<Program> {
@@ -55,6 +62,12 @@ pub fn crane() -> Option<Program> {
 #[must_use]
 pub fn oras() -> Option<Program> {
     find(Generation::Modern, "oras", Way::Direct)
+}
+
+/// cosign, which exists in the modern generation alone.
+#[must_use]
+pub fn cosign() -> Option<Program> {
+    find(Generation::Modern, "cosign", Way::Direct)
 }
 
 /// Any other program of the machine itself, such as `pigz`, `bsdtar` or `setcap`.

@@ -43,6 +43,8 @@ const MODERN: &[&str] = &[
     "busybox-static",
     "ca-certificates",
     "containerd",
+    // 18 MB to fetch, 83 MB installed.
+    "cosign",
     "crane",
     "docker-cli",
     "docker-registry",
@@ -182,6 +184,11 @@ pub(super) const PEERS: &[Peer] = &[
         stable: false,
         probe: "version",
         ..peer("oras", "oras", "usr/bin/oras", "1.2")
+    },
+    Peer {
+        stable: false,
+        probe: "version",
+        ..peer("cosign", "cosign", "usr/bin/cosign", "3")
     },
     tool("busybox-static", "bin/busybox", "true"),
     tool("libarchive-tools", "usr/bin/bsdtar", "--version"),
