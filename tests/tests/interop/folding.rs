@@ -4,33 +4,35 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
-use cooperage_testkit::docker::{self, Store};
 use cooperage_testkit::listing::{Entry, Listing};
 use cooperage_testkit::peers;
-use tempfile::TempDir;
 
 use crate::images::{Below as _, Image, busybox};
-use crate::unpackers::{Unpacker, cases};
+use crate::matrix::{self, Here as _, Otherwise, Rows};
+use crate::room::{self, Shared};
+use crate::unpackers::{Unpacker, cases, steady};
 
 /// `cap_dac_override=ep` as the kernel keeps it.
 const CAPABILITY: &str = r#""xattrs":{"security.capability":"AQAAAgIAAAAAAAAAAAAAAAAAAAA="}"#;
 /// `cap_net_bind_service=ep`.
 const OTHER_CAPABILITY: &str = r#""xattrs":{"security.capability":"AQAAAgAEAAAAAAAAAAAAAAAAAAA="}"#;
 
-/// Files on the build machine, and the image of them.
-struct Folded {
-    _files: TempDir,
-    image: Image,
+const NAME: &str = "folding";
+
+/// The image, built once for all cells.
+fn folded() -> Result<Arc<Image>, Otherwise> {
+    static FOLDED: Shared<(), Arc<Image>> = Shared::new();
+    let busybox = busybox().here()?;
+    Ok(FOLDED.get((), || Arc::new(build(&busybox))))
 }
 
-fn folded(name: &str) -> Option<Folded> {
-    let busybox_lines = busybox()?;
-    let program = peers::tool("busybox")?;
+fn build(busybox_lines: &str) -> Image {
+    let program = peers::tool("busybox").expect("it was there before");
     let program = program.path().to_str().unwrap();
-    let files = tempfile::tempdir().unwrap();
-    let write = |name: &str, bytes: &[u8]| fs::write(files.path().join(name), bytes).unwrap();
+    let files = room::directory();
+    let write = |name: &str, bytes: &[u8]| fs::write(files.join(name), bytes).unwrap();
     let large: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
     write("large", &large);
     // One file is given twice as two files of this machine: content counts, not where it is from.
@@ -46,7 +48,7 @@ fn folded(name: &str) -> Option<Folded> {
         })
     };
     let mut plan = String::from("{\"layer\":{}}\n");
-    plan.push_str(&busybox_lines);
+    plan.push_str(busybox_lines);
     for (name, file, members) in [
         ("plain", "large", r#""mode":"0644""#),
         ("setuid", "large", r#""mode":"6755""#),
@@ -92,11 +94,7 @@ fn folded(name: &str) -> Option<Folded> {
         "#
     )
     .unwrap();
-    let image = Image::build(name, "", &plan, files.path());
-    Some(Folded {
-        _files: files,
-        image,
-    })
+    Image::build(NAME, "", &plan, &files)
 }
 
 /// What lies below `cases`, and what getcap says of it.
@@ -120,25 +118,14 @@ fn look(root: &Path) -> Seen {
     }
 }
 
-/// What each unpacker makes of the image; unpacked once for all tests.
-fn seen_by_all() -> Vec<(Unpacker, Arc<Seen>)> {
-    type Once = Arc<OnceLock<Arc<Seen>>>;
-    static SEEN: Mutex<BTreeMap<Unpacker, Once>> = Mutex::new(BTreeMap::new());
-    if busybox().is_none() || peers::tool("getcap").is_none() {
-        return Vec::new();
-    }
-    // Asked every time: each test that goes without is to be listed.
-    let there = Unpacker::ALL.into_iter().filter(|it| it.is_there());
-    there
-        .map(|unpacker| {
-            let once = Arc::clone(SEEN.lock().unwrap().entry(unpacker).or_default());
-            let seen = once.get_or_init(|| {
-                let folded = folded("folding").expect("busybox is there");
-                Arc::new(unpacker.unpack(&folded.image, look).expect("it is there"))
-            });
-            (unpacker, Arc::clone(seen))
-        })
-        .collect()
+/// What an unpacker makes of the image; unpacked once for all cells.
+fn seen(unpacker: Unpacker) -> Result<Arc<Seen>, Otherwise> {
+    static SEEN: Shared<Unpacker, Arc<Seen>> = Shared::new();
+    // Asked every time: each cell that goes without is to be listed.
+    unpacker.is_there()?;
+    peers::tool("getcap").here()?;
+    let image = folded()?;
+    Ok(SEEN.get(unpacker, || Arc::new(unpacker.unpack(&image, look))))
 }
 
 #[track_caller]
@@ -158,142 +145,161 @@ fn links(seen: &Seen, name: &str) -> Vec<String> {
     same.map(|it| it.path.clone()).collect()
 }
 
-#[test]
-fn identical_files_are_one_file_when_unpacked() {
-    for (unpacker, seen) in seen_by_all() {
-        for names in [
-            &["plain-one", "plain-three", "plain-two"][..],
-            &["setuid-one", "setuid-two"],
-            &["capable-one", "capable-two"],
-            &["least-one", "least-two"],
-            &["busybox-one", "busybox-two"],
-        ] {
-            assert_eq!(links(&seen, names[0]), names, "{unpacker}");
-        }
+fn identical_files_are_one_file_when_unpacked(unpacker: Unpacker) -> matrix::Seen {
+    let seen = seen(unpacker)?;
+    for names in [
+        &["plain-one", "plain-three", "plain-two"][..],
+        &["setuid-one", "setuid-two"],
+        &["capable-one", "capable-two"],
+        &["least-one", "least-two"],
+        &["busybox-one", "busybox-two"],
+    ] {
+        assert_eq!(links(&seen, names[0]), names, "{unpacker}");
     }
+    Ok(())
 }
 
-#[test]
-fn what_may_not_be_shared_is_a_file_of_its_own() {
-    for (unpacker, seen) in seen_by_all() {
-        for name in [
-            "small",
-            "group-writable",
-            "world-writable",
-            "owned",
-            "grouped",
-            "unfolded",
-        ] {
-            let (one, two) = (format!("{name}-one"), format!("{name}-two"));
-            assert_eq!(links(&seen, &one), [""; 0], "{unpacker}: {name}");
-            let (one, two) = (entry(unpacker, &seen, &one), entry(unpacker, &seen, &two));
-            assert_eq!(one.kind, two.kind, "{unpacker}: {name}");
-        }
-        for name in ["other-content", "other-time", "other-capability"] {
-            assert_eq!(links(&seen, name), [""; 0], "{unpacker}: {name}");
-        }
+fn what_may_not_be_shared_is_a_file_of_its_own(unpacker: Unpacker) -> matrix::Seen {
+    let seen = seen(unpacker)?;
+    for name in [
+        "small",
+        "group-writable",
+        "world-writable",
+        "owned",
+        "grouped",
+        "unfolded",
+    ] {
+        let (one, two) = (format!("{name}-one"), format!("{name}-two"));
+        assert_eq!(links(&seen, &one), [""; 0], "{unpacker}: {name}");
+        let (one, two) = (entry(unpacker, &seen, &one), entry(unpacker, &seen, &two));
+        assert_eq!(one.kind, two.kind, "{unpacker}: {name}");
     }
+    for name in ["other-content", "other-time", "other-capability"] {
+        assert_eq!(links(&seen, name), [""; 0], "{unpacker}: {name}");
+    }
+    Ok(())
 }
 
-#[test]
-fn capabilities_are_right_on_every_name() {
-    for (unpacker, seen) in seen_by_all() {
-        let expected = [
-            ("busybox-one", "cap_dac_override=ep"),
-            ("busybox-two", "cap_dac_override=ep"),
-            ("capable-one", "cap_dac_override=ep"),
-            ("capable-two", "cap_dac_override=ep"),
-            ("other-capability", "cap_net_bind_service=ep"),
-        ]
-        .map(|(name, capability)| (name.to_owned(), capability.to_owned()));
-        assert_eq!(seen.capabilities, expected.into(), "{unpacker}");
-    }
+fn capabilities_are_right_on_every_name(unpacker: Unpacker) -> matrix::Seen {
+    let seen = seen(unpacker)?;
+    let expected = [
+        ("busybox-one", "cap_dac_override=ep"),
+        ("busybox-two", "cap_dac_override=ep"),
+        ("capable-one", "cap_dac_override=ep"),
+        ("capable-two", "cap_dac_override=ep"),
+        ("other-capability", "cap_net_bind_service=ep"),
+    ]
+    .map(|(name, capability)| (name.to_owned(), capability.to_owned()));
+    assert_eq!(seen.capabilities, expected.into(), "{unpacker}");
+    Ok(())
 }
 
-#[test]
-fn setuid_and_setgid_are_right_on_every_name() {
-    for (unpacker, seen) in seen_by_all() {
-        for name in ["setuid-one", "setuid-two"] {
-            let entry = entry(unpacker, &seen, name);
-            let owner = (entry.uid, entry.gid);
-            assert_eq!((entry.mode, owner), (0o6755, (0, 0)), "{unpacker}: {name}");
-        }
+fn setuid_and_setgid_are_right_on_every_name(unpacker: Unpacker) -> matrix::Seen {
+    let seen = seen(unpacker)?;
+    for name in ["setuid-one", "setuid-two"] {
+        let entry = entry(unpacker, &seen, name);
+        let owner = (entry.uid, entry.gid);
+        assert_eq!((entry.mode, owner), (0o6755, (0, 0)), "{unpacker}: {name}");
     }
+    Ok(())
 }
 
-#[test]
-fn unpacked_files_are_what_the_layers_say_in_every_attribute() {
-    let Some(folded) = folded("folding-ours") else {
-        return;
-    };
-    let ours = folded.image.listing().below("cases");
-    for (unpacker, seen) in seen_by_all() {
-        let what = format!("{unpacker} (-) and our overlay (+)");
-        let listing = seen.listing.clone();
-        // See `whiteouts`: times of directories are the unpacker's.
-        let is_directory = |path: &str| path == "off";
-        listing
-            .without(is_directory)
-            .assert_same(&ours.clone().without(is_directory), &what);
-    }
+fn unpacked_files_are_what_the_layers_say(unpacker: Unpacker) -> matrix::Seen {
+    let ours = folded()?.listing().below("cases");
+    let seen = seen(unpacker)?;
+    let what = format!("{unpacker} (-) and our overlay (+)");
+    // See `steady`: times of directories are the unpacker's.
+    steady(seen.listing.clone()).assert_same(&steady(ours), &what);
+    Ok(())
 }
 
-#[test]
-fn folding_is_off_for_a_layer_by_one_key() {
-    for (unpacker, seen) in seen_by_all() {
-        assert_eq!(links(&seen, "off/one"), [""; 0], "{unpacker}");
-        let one = entry(unpacker, &seen, "off/one");
+fn folding_is_off_for_a_layer_by_one_key(unpacker: Unpacker) -> matrix::Seen {
+    let seen = seen(unpacker)?;
+    assert_eq!(links(&seen, "off/one"), [""; 0], "{unpacker}");
+    let one = entry(unpacker, &seen, "off/one");
+    assert_eq!(
+        one.kind,
+        entry(unpacker, &seen, "off/two").kind,
+        "{unpacker}"
+    );
+    Ok(())
+}
+
+fn a_folded_name_can_be_removed_or_replaced_above_without_the_other(
+    unpacker: Unpacker,
+) -> matrix::Seen {
+    let seen = seen(unpacker)?;
+    let large = &entry(unpacker, &seen, "plain-one").kind;
+    assert!(seen.listing.get("stays-one").is_none(), "{unpacker}");
+    for name in ["stays-two", "broken-two", "plain-four"] {
         assert_eq!(
-            one.kind,
-            entry(unpacker, &seen, "off/two").kind,
-            "{unpacker}"
-        );
-    }
-}
-
-#[test]
-fn a_folded_name_can_be_removed_or_replaced_above_without_the_other() {
-    for (unpacker, seen) in seen_by_all() {
-        let large = &entry(unpacker, &seen, "plain-one").kind;
-        assert!(seen.listing.get("stays-one").is_none(), "{unpacker}");
-        for name in ["stays-two", "broken-two", "plain-four"] {
-            assert_eq!(
-                &entry(unpacker, &seen, name).kind,
-                large,
-                "{unpacker}: {name}"
-            );
-        }
-        assert_ne!(
-            &entry(unpacker, &seen, "broken-one").kind,
+            &entry(unpacker, &seen, name).kind,
             large,
-            "{unpacker}"
+            "{unpacker}: {name}"
         );
     }
+    assert_ne!(
+        &entry(unpacker, &seen, "broken-one").kind,
+        large,
+        "{unpacker}"
+    );
+    Ok(())
 }
 
 /// The kernel itself says whether the capability is there: without it nobody but root reads the
 /// secret.
-#[test]
-fn a_capability_works_by_either_name() {
-    for store in Store::ALL {
-        let Some(docker) = docker::shared(store) else {
-            continue;
-        };
-        let Some(folded) = folded("folding-runs") else {
-            return;
-        };
-        docker.load(&folded.image.docker_archive().0).unwrap();
-        let cat = |program: &str| {
-            let options = ["--network", "none", "--user", "1000:1000"];
-            docker.run_with(&options, "folding-runs", &[program, "cat", "/cases/secret"])
-        };
-        for program in ["/cases/busybox-one", "/cases/busybox-two"] {
-            assert_eq!(cat(program).unwrap(), "told\n", "{store}: {program}");
-        }
-        let refused = cat("/bin/busybox").unwrap_err();
-        assert!(
-            refused.stderr.contains("Permission denied"),
-            "{store}: {refused}"
-        );
+fn a_capability_works_by_either_name(unpacker: Unpacker) -> matrix::Seen {
+    let docker = unpacker.docker()?;
+    docker.load(&folded()?.docker_archive()).unwrap();
+    let cat = |program: &str| {
+        let options = ["--network", "none", "--user", "1000:1000"];
+        docker.run_with(&options, NAME, &[program, "cat", "/cases/secret"])
+    };
+    for program in ["/cases/busybox-one", "/cases/busybox-two"] {
+        assert_eq!(cat(program).unwrap(), "told\n", "{program}");
+    }
+    let refused = cat("/bin/busybox").unwrap_err();
+    assert!(refused.stderr.contains("Permission denied"), "{refused}");
+    Ok(())
+}
+
+pub(crate) fn rows(rows: &mut Rows<Unpacker>) {
+    type See = fn(Unpacker) -> matrix::Seen;
+    let all: [(&str, See); 8] = [
+        (
+            "identical-files-are-one-file",
+            identical_files_are_one_file_when_unpacked,
+        ),
+        (
+            "what-may-not-be-shared-is-not",
+            what_may_not_be_shared_is_a_file_of_its_own,
+        ),
+        (
+            "capabilities-on-every-name",
+            capabilities_are_right_on_every_name,
+        ),
+        (
+            "setuid-and-setgid-on-every-name",
+            setuid_and_setgid_are_right_on_every_name,
+        ),
+        (
+            "every-attribute-as-the-layers-say",
+            unpacked_files_are_what_the_layers_say,
+        ),
+        (
+            "off-for-a-layer-by-one-key",
+            folding_is_off_for_a_layer_by_one_key,
+        ),
+        (
+            "one-name-removed-or-replaced-above",
+            a_folded_name_can_be_removed_or_replaced_above_without_the_other,
+        ),
+        (
+            "a-capability-works-by-either-name",
+            a_capability_works_by_either_name,
+        ),
+    ];
+    for (name, see) in all {
+        rows.row(format!("folding/{name}"), see);
     }
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cooperage_testkit::docker::{self, Store};
 use cooperage_testkit::http;
 
 use crate::images::{Image, busybox};
+use crate::matrix::{Here as _, Rows, Seen};
+use crate::unpackers::Unpacker;
 
 /// What a small service is: the run time, its files, and its program last.
 fn service(busybox: &str, port: u16) -> Image {
@@ -30,40 +31,28 @@ fn service(busybox: &str, port: u16) -> Image {
     Image::build("serves", &head, &plan, Path::new(""))
 }
 
-fn answers(store: Store) {
-    let Some(docker) = docker::shared(store) else {
-        return;
-    };
-    let Some(busybox) = busybox() else { return };
+fn answers(unpacker: Unpacker) -> Seen {
+    let docker = unpacker.docker()?;
+    let busybox = busybox().here()?;
     let port = http::free_port();
     let image = service(&busybox, port);
-    let names = docker.load(&image.docker_archive().0).unwrap();
+    let names = docker.load(&image.docker_archive()).unwrap();
     let container = docker.run_detached(&[], &names[0], &[]).unwrap();
     let address = format!("127.0.0.1:{port}");
     let get = |path| http::get(&address, path, Duration::from_secs(20));
-    let answer = get("/").unwrap_or_else(|error| panic!("{store}: {error}\n{}", container.logs()));
-    assert_eq!(answer.status, 200, "{store}");
-    assert_eq!(answer.body, b"<p>served from scratch</p>\n", "{store}");
-    assert_eq!(get("/no-such").unwrap().status, 404, "{store}");
+    let answer = get("/").unwrap_or_else(|error| panic!("{error}\n{}", container.logs()));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body, b"<p>served from scratch</p>\n");
+    assert_eq!(get("/no-such").unwrap().status, 404);
     // The users are in the image, so the program's user has a name.
     let who = docker
         .client()
         .run(["exec", container.id(), "/bin/busybox", "id"])
         .unwrap();
-    assert!(who.starts_with("uid=65532("), "{store}: {who}");
+    assert!(who.starts_with("uid=65532("), "{who}");
+    Ok(())
 }
 
-#[test]
-fn an_image_from_scratch_answers_http_in_docker_20() {
-    answers(Store::Stable);
-}
-
-#[test]
-fn an_image_from_scratch_answers_http_in_docker_28_with_the_graph_driver() {
-    answers(Store::ModernGraph);
-}
-
-#[test]
-fn an_image_from_scratch_answers_http_in_docker_28_with_the_containerd_store() {
-    answers(Store::ModernContainerd);
+pub(crate) fn rows(rows: &mut Rows<Unpacker>) {
+    rows.row("from-scratch/a-service-answers-http", answers);
 }

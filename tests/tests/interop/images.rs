@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cooperage_blob::{CopyOptions, Root, Sink, copy};
 use cooperage_commit::{DEFAULT_TAR_LIMIT, LoadedLayer, load_layer};
-use cooperage_daemon_archive::{ArchiveSink, Report, WriteOptions};
+use cooperage_daemon_archive::{ArchiveSink, WriteOptions};
 use cooperage_digest::Digest;
 use cooperage_image_spec::{ImageConfig, Manifest};
 use cooperage_layout::Layout;
@@ -14,6 +14,8 @@ use cooperage_tarball::{Content, Entry, Kind, Tree, TreePath, overlay};
 use cooperage_testkit::listing::{self, Listing};
 use cooperage_testkit::peers;
 use tempfile::TempDir;
+
+use crate::room;
 
 /// The lines of a plan that put busybox, which needs nothing around it, into a layer.
 pub(crate) fn busybox() -> Option<String> {
@@ -41,8 +43,13 @@ impl Image {
     pub(crate) fn build(name: &str, head: &str, plan: &str, root: &Path) -> Self {
         let text =
             format!("{{\"plan\":\"image\",\"version\":1,\"names\":[{name:?}]{head}}}\n{plan}");
-        let plan = parse(&text);
-        let directory = tempfile::tempdir().unwrap();
+        Self::of_plan(name, &text, root)
+    }
+
+    /// Builds a whole plan, of an image or an index, that says the name `name`.
+    pub(crate) fn of_plan(name: &str, text: &str, root: &Path) -> Self {
+        let plan = parse(text);
+        let directory = tempfile::tempdir_in(room::path()).unwrap();
         let layout = Layout::create(&directory.path().join("layout")).unwrap();
         let options = BuildOptions {
             root,
@@ -81,25 +88,30 @@ impl Image {
         self.built.images[0].formed.config.value()
     }
 
-    fn copy_to(&self, sink: &impl Sink) {
-        let root = Root::named(self.name.clone(), self.built.descriptor.clone());
+    fn copy_to(&self, name: &str, sink: &impl Sink) {
+        let root = Root::named(name, self.built.descriptor.clone());
         copy(&self.layout, &root, sink, &CopyOptions::default()).unwrap();
     }
 
     /// Writes a docker archive.
-    pub(crate) fn docker_archive(&self) -> (PathBuf, Report) {
-        let path = self.beside("docker.tar");
-        let sink = ArchiveSink::docker(&path, &WriteOptions::default()).unwrap();
-        self.copy_to(&sink);
-        let report = sink.finish().unwrap();
-        (path, report)
+    pub(crate) fn docker_archive(&self) -> PathBuf {
+        self.docker_archive_as(&self.name, &WriteOptions::default())
     }
 
-    /// Writes an OCI archive.
-    pub(crate) fn oci_archive(&self) -> PathBuf {
-        let path = self.beside("oci.tar");
+    /// Writes a docker archive in which the image has this name.
+    pub(crate) fn docker_archive_as(&self, name: &str, options: &WriteOptions) -> PathBuf {
+        let path = self.beside(&format!("docker-{name}.tar"));
+        let sink = ArchiveSink::docker(&path, options).unwrap();
+        self.copy_to(name, &sink);
+        sink.finish().unwrap();
+        path
+    }
+
+    /// Writes an OCI archive in which the image has this name.
+    pub(crate) fn oci_archive_as(&self, name: &str) -> PathBuf {
+        let path = self.beside(&format!("oci-{}.tar", name.replace(['/', ':'], "-")));
         let sink = ArchiveSink::oci(&path).unwrap();
-        self.copy_to(&sink);
+        self.copy_to(name, &sink);
         sink.finish().unwrap();
         path
     }
@@ -153,7 +165,7 @@ impl Below for Listing {
 }
 
 /// A tree in the words of an unpacked one.
-fn listing_of(tree: &Tree) -> Listing {
+pub(crate) fn listing_of(tree: &Tree) -> Listing {
     let mut groups = BTreeMap::<TreePath, Vec<String>>::new();
     for (path, _) in tree.iter().filter(|(path, _)| !path.is_root()) {
         groups

@@ -3,16 +3,17 @@
 //! Each case has a directory of its own in one image of three layers. What is seen there is
 //! compared with what is written here, and in all attributes with our own overlay of the layers.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use cooperage_testkit::listing::{Entry, Kind, Listing};
 
 use crate::images::{Below as _, Image, busybox};
-use crate::unpackers::{Unpacker, cases};
+use crate::matrix::{self, Here as _, Otherwise, Rows};
+use crate::room::Shared;
+use crate::unpackers::{Unpacker, cases, steady};
 
 struct Case {
     name: &'static str,
@@ -443,17 +444,13 @@ struct Seen {
     tmp: (u32, bool),
 }
 
-/// What `unpacker` makes of the image; unpacked once for all tests.
-fn seen(unpacker: Unpacker) -> Option<Arc<Seen>> {
-    type Once = Arc<OnceLock<Arc<Seen>>>;
-    static SEEN: Mutex<BTreeMap<Unpacker, Once>> = Mutex::new(BTreeMap::new());
-    // Asked every time: each test that goes without is to be listed.
-    if !unpacker.is_there() {
-        return None;
-    }
-    let busybox = busybox()?;
-    let once = Arc::clone(SEEN.lock().unwrap().entry(unpacker).or_default());
-    let seen = once.get_or_init(|| {
+/// What `unpacker` makes of the image; unpacked once for all cells.
+fn seen(unpacker: Unpacker) -> Result<Arc<Seen>, Otherwise> {
+    static SEEN: Shared<Unpacker, Arc<Seen>> = Shared::new();
+    // Asked every time: each cell that goes without is to be listed.
+    unpacker.is_there()?;
+    let busybox = busybox().here()?;
+    Ok(SEEN.get(unpacker, || {
         let image = image("whiteouts", &busybox);
         let look = |root: &Path| Seen {
             cases: cases(root),
@@ -463,9 +460,8 @@ fn seen(unpacker: Unpacker) -> Option<Arc<Seen>> {
                 root.join("tmp/gone").exists(),
             ),
         };
-        Arc::new(unpacker.unpack(&image, look).expect("it is there"))
-    });
-    Some(Arc::clone(seen))
+        Arc::new(unpacker.unpack(&image, look))
+    }))
 }
 
 /// Which names of ours are in the root.
@@ -475,16 +471,9 @@ fn in_root(root: &Path) -> Vec<&'static str> {
     names
 }
 
-/// The part of a listing that belongs to a case. Times of directories are left out: an unpacker
-/// that puts something into one, or takes it out, may or may not set them again.
+/// The part of a listing that belongs to a case.
 fn of_case(listing: &Listing, case: &Case) -> Listing {
-    let mut listing = listing.below(case.name);
-    for entry in &mut listing.0 {
-        if entry.kind == Kind::Directory {
-            entry.mtime = 0;
-        }
-    }
-    listing
+    steady(listing.below(case.name))
 }
 
 fn shape(entry: &Entry) -> String {
@@ -506,89 +495,52 @@ fn shapes(listing: &Listing) -> Vec<String> {
 }
 
 /// What our own overlay makes of the image.
-fn ours(case: &Case) -> Option<Listing> {
+fn ours(case: &Case) -> Result<Listing, Otherwise> {
     static OURS: OnceLock<Listing> = OnceLock::new();
-    let busybox = busybox()?;
+    let busybox = busybox().here()?;
     let all = OURS.get_or_init(|| image("ours", &busybox).listing().below("cases"));
-    Some(of_case(all, case))
+    Ok(of_case(all, case))
 }
 
-#[track_caller]
-fn check(case: &Case) {
-    let Some(ours) = ours(case) else { return };
+fn check(unpacker: Unpacker, case: &Case) -> matrix::Seen {
+    let ours = ours(case)?;
     assert_eq!(shapes(&ours), case.seen, "our own overlay");
-    for unpacker in Unpacker::ALL {
-        let Some(seen) = seen(unpacker) else { continue };
-        let theirs = of_case(&seen.cases, case);
-        assert_eq!(shapes(&theirs), case.seen, "{unpacker}");
-        theirs.assert_same(&ours, &format!("{unpacker} (-) and our overlay (+)"));
+    let theirs = of_case(&seen(unpacker)?.cases, case);
+    assert_eq!(shapes(&theirs), case.seen, "{unpacker}");
+    theirs.assert_same(&ours, &format!("{unpacker} (-) and our overlay (+)"));
+    Ok(())
+}
+
+pub(crate) fn rows(rows: &mut Rows<Unpacker>) {
+    let cases: [(&str, &'static Case); 10] = [
+        ("a-file-takes-the-place-of-one-below", &REPLACED),
+        ("an-entry-takes-the-place-of-another-type", &OTHER_TYPE),
+        ("an-opaque-directory-hides-what-is-below", &OPAQUE),
+        ("nested-removals-leave-siblings", &NESTED),
+        ("a-removal-leaves-a-stated-directory", &STATED),
+        // The graph drivers unpack each layer by itself and make up a directory that it does not
+        // hold, so the writer puts it in: the same one for all.
+        ("a-removal-alone-gives-a-directory-of-the-contract", &BARE),
+        ("names-before-the-removal-prefix", &EARLY_NAMES),
+        ("what-was-removed-comes-back-without-the-old", &BACK_AGAIN),
+        ("removing-one-name-leaves-the-others", &LINKS),
+        ("every-kind-with-all-its-attributes", &KINDS),
+    ];
+    for (name, case) in cases {
+        rows.row(format!("whiteouts/{name}"), move |unpacker| {
+            check(unpacker, case)
+        });
     }
-}
-
-#[test]
-fn a_file_takes_the_place_of_one_below_with_its_own_attributes() {
-    check(&REPLACED);
-}
-
-#[test]
-fn an_entry_takes_the_place_of_one_of_another_type() {
-    check(&OTHER_TYPE);
-}
-
-#[test]
-fn an_opaque_directory_hides_what_is_below_and_nothing_of_its_own_layer() {
-    check(&OPAQUE);
-}
-
-#[test]
-fn nested_removals_take_what_they_name_and_leave_its_siblings() {
-    check(&NESTED);
-}
-
-#[test]
-fn a_removal_leaves_the_directory_around_it_as_its_layer_says() {
-    check(&STATED);
-}
-
-/// The graph drivers unpack each layer by itself and make up a directory that it does not hold, so
-/// the writer puts it in: the same one for all.
-#[test]
-fn a_removal_alone_gives_the_directory_around_it_what_the_contract_says() {
-    check(&BARE);
-}
-
-#[test]
-fn a_removal_alone_leaves_tmp_open_to_all() {
-    for unpacker in Unpacker::ALL {
-        let Some(seen) = seen(unpacker) else { continue };
-        assert_eq!(seen.tmp, (0o1777, false), "{unpacker}");
-    }
-}
-
-#[test]
-fn names_that_sort_before_the_removal_prefix_are_kept_and_removed_like_others() {
-    check(&EARLY_NAMES);
-}
-
-#[test]
-fn what_one_layer_removes_the_next_can_bring_back_without_the_old() {
-    check(&BACK_AGAIN);
-}
-
-#[test]
-fn removing_one_name_of_a_file_leaves_its_other_names() {
-    check(&LINKS);
-}
-
-#[test]
-fn every_kind_of_entry_comes_out_with_owner_mode_time_and_attributes() {
-    check(&KINDS);
-}
-
-#[test]
-fn removals_work_in_the_root_itself() {
-    for unpacker in Unpacker::ALL {
-        let Some(seen) = seen(unpacker) else { continue };
-        assert_eq!(seen.root, ["+root-new", "root-kept"], "{unpacker}");
-    }
+    rows.row("whiteouts/a-removal-leaves-tmp-open-to-all", |unpacker| {
+        assert_eq!(seen(unpacker)?.tmp, (0o1777, false), "{unpacker}");
+        Ok(())
+    });
+    rows.row("whiteouts/removals-work-in-the-root", |unpacker| {
+        assert_eq!(
+            seen(unpacker)?.root,
+            ["+root-new", "root-kept"],
+            "{unpacker}"
+        );
+        Ok(())
+    });
 }

@@ -1,4 +1,5 @@
-//! Everyone's readers read what we write, and we what everyone writes.
+//! Everyone's readers read what we write; what everyone writes, and we read, is in
+//! `docs/interop.md`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,7 +7,7 @@ use std::process::{Command, Stdio};
 use cooperage_compress::{Codec, Encoding};
 use cooperage_testkit::peers;
 
-use crate::{corpus, decode, encode, every_encoding};
+use crate::{corpus, encode, every_encoding};
 
 /// The corpus, stored at each of some levels.
 fn layers(codec: Codec) -> impl Iterator<Item = (Encoding, Vec<u8>)> {
@@ -32,49 +33,29 @@ fn check_reads(program: &str, codec: Codec, arguments: &[&str]) {
     }
 }
 
-/// Lets a program compress, at one level, and reads that.
-fn check_writes(program: &str, codec: Codec, arguments: &[&str]) {
-    let Some(program) = peers::tool(program) else {
-        return;
-    };
-    let tar = corpus::blocks().concat();
-    let output = program
-        .run_with_input(arguments, &mut &tar[..])
-        .expect("it compresses");
-    assert!(decode(codec, &output.stdout) == tar, "{}", program.name());
-}
-
 #[test]
-fn gzip_reads_ours_and_we_its() {
+fn gzip_reads_ours() {
     check_reads("gzip", Codec::Gzip, &["-dc"]);
-    check_writes("gzip", Codec::Gzip, &["-9c"]);
 }
 
 #[test]
-fn pigz_reads_ours_and_we_its() {
+fn pigz_reads_ours() {
     check_reads("pigz", Codec::Gzip, &["-dc"]);
-    check_writes("pigz", Codec::Gzip, &["-p3", "-b128", "-ic"]);
 }
 
 #[test]
-fn igzip_reads_ours_and_we_its() {
+fn igzip_reads_ours() {
     check_reads("igzip", Codec::Gzip, &["-dc"]);
-    check_writes("igzip", Codec::Gzip, &["-1c"]);
 }
 
 #[test]
-fn libdeflate_reads_ours_and_we_its() {
+fn libdeflate_reads_ours() {
     check_reads("libdeflate-gzip", Codec::Gzip, &["-dc"]);
-    check_writes("libdeflate-gzip", Codec::Gzip, &["-12", "-c"]);
 }
 
 #[test]
-fn zstd_reads_ours_and_we_its() {
+fn zstd_reads_ours() {
     check_reads("zstd", Codec::Zstd, &["-dcq"]);
-    check_writes("zstd", Codec::Zstd, &["-19qc"]);
-    // A window of 128 MiB, and several frames with a skippable one between (pzstd).
-    check_writes("zstd", Codec::Zstd, &["--ultra", "-22qc"]);
-    check_writes("pzstd", Codec::Zstd, &["-qc", "-p", "2"]);
 }
 
 /// `zlib.decompressobj` reads one member: nothing may be left, and the end be reached.
