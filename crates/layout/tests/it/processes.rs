@@ -67,6 +67,7 @@ fn worker() {
         "publish" => publish(path.as_ref(), rest),
         "collect" => collect(path.as_ref(), rest.parse().unwrap()),
         "flood" => flood(path.as_ref(), rest.parse().unwrap()),
+        "create" => drop(Layout::create(path.as_ref()).unwrap()),
         "one" => one(path.as_ref(), rest.parse().unwrap()),
         _ => panic!("{work}"),
     }

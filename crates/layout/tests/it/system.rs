@@ -16,8 +16,8 @@ fn run(command: &mut std::process::Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The calls of a process that writes one blob and names it, one per line, without numbers.
-fn calls(layout: &Path) -> Option<Vec<String>> {
+/// The calls of a process that does this work on a layout, one per line, without numbers.
+fn calls(layout: &Path, work: &str) -> Option<Vec<String>> {
     let strace = peers::tool("strace")?;
     let trace = layout.with_extension("trace");
     let arguments = [
@@ -30,8 +30,7 @@ fn calls(layout: &Path) -> Option<Vec<String>> {
         &this_binary(),
     ];
     let program = strace.path().to_str().unwrap().to_string();
-    let output = run(&mut command(&program, &arguments, "one 100000", layout));
-    assert!(output.contains("published"), "{output}");
+    run(&mut command(&program, &arguments, work, layout));
     let text = fs::read_to_string(trace).unwrap();
     let inside = layout.display().to_string();
     Some(
@@ -45,7 +44,7 @@ fn calls(layout: &Path) -> Option<Vec<String>> {
 #[test]
 fn bytes_are_on_disk_before_their_name_and_the_name_before_it_is_told() {
     let (_directory, layout) = layout();
-    let Some(calls) = calls(layout.path()) else {
+    let Some(calls) = calls(layout.path(), "one 100000") else {
         return;
     };
     let expected = [
@@ -62,13 +61,38 @@ fn bytes_are_on_disk_before_their_name_and_the_name_before_it_is_told() {
         ("flock", "/blobs>", "LOCK_UN"),
         ("flock", "/blobs>", "LOCK_UN"),
     ];
-    let matches = calls.len() == expected.len()
-        && calls
-            .iter()
-            .zip(expected)
-            .all(|(call, (name, path, other))| {
-                call.contains(name) && call.contains(path) && call.contains(other)
-            });
+    assert_calls(&calls, &expected);
+}
+
+/// The file that makes a directory a layout comes last.
+#[test]
+fn a_layout_is_one_when_all_of_it_is_on_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(calls) = calls(&directory.path().join("layout"), "create") else {
+        return;
+    };
+    let expected = [
+        ("fsync", "/layout>", ""),
+        ("fsync", "/blobs>", ""),
+        ("flock", "/blobs>", "LOCK_SH"),
+        ("fsync", "/.cooperage-", ""),
+        ("rename", "/.cooperage-", "/index.json"),
+        ("fsync", "/layout>", ""),
+        ("fsync", "/.cooperage-", ""),
+        ("rename", "/.cooperage-", "/oci-layout"),
+        ("fsync", "/layout>", ""),
+        ("flock", "/blobs>", "LOCK_UN"),
+    ];
+    assert_calls(&calls, &expected);
+}
+
+/// Each call has its name and both of these texts in it.
+#[track_caller]
+fn assert_calls(calls: &[String], expected: &[(&str, &str, &str)]) {
+    let is = |(call, (name, path, other)): (&String, &(&str, &str, &str))| {
+        call.contains(name) && call.contains(path) && call.contains(other)
+    };
+    let matches = calls.len() == expected.len() && calls.iter().zip(expected).all(is);
     assert!(matches, "{calls:#?}");
 }
 
