@@ -1,4 +1,4 @@
-//! Files, plans, names and documents that are not what they must be.
+//! Files and layers that are not what they must be.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,14 +6,12 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{
-    Ran, as_nobody, assert_whole, chmod, good, open_to_all, run, snapshot, try_in,
-};
+use crate::support::{Ran, as_nobody, assert_whole, chmod, good, open_to_all, run, snapshot};
 
-const HEAD: &str = "{\"plan\":\"image\",\"version\":1,\"names\":[\"app:1\"]}";
+pub(crate) const HEAD: &str = "{\"plan\":\"image\",\"version\":1,\"names\":[\"app:1\"]}";
 
 /// A directory with an image in each medium.
-fn directory() -> tempfile::TempDir {
+pub(crate) fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     fill(directory.path());
     directory
@@ -37,7 +35,7 @@ fn fill(at: &Path) {
 /// A plan of these lines behind its first one fails, in every output, with these words; what was
 /// there before is there still, and nothing else.
 #[track_caller]
-fn refused(at: &Path, lines: &str, words: &[&str]) {
+pub(crate) fn refused(at: &Path, lines: &str, words: &[&str]) {
     refused_by(at, lines, words, &|args| {
         run(&mut crate::support::command(at, args), b"")
     });
@@ -84,7 +82,7 @@ fn archives(at: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn entry(line: &str) -> String {
+pub(crate) fn entry(line: &str) -> String {
     format!("{{\"layer\":{{\"name\":\"upper\"}}}}\n{line}")
 }
 
@@ -350,285 +348,5 @@ fn entries_that_contradict_each_other() {
         ("{\"path\":\"x\",\"hardlink\":\"x\"}", &["`x`"]),
     ] {
         refused(at, &entry(lines), words);
-    }
-}
-
-#[test]
-fn plans_that_are_none() {
-    let directory = directory();
-    let at = directory.path();
-    let hint = "hint: docs/plan-format.md describes plans";
-    for (lines, words) in [
-        (
-            "{",
-            &[
-                "`bad.plan` is no valid plan",
-                "line 2: expected a JSON object",
-                hint,
-            ][..],
-        ),
-        (
-            "{\"layer\":{}}\n{\"path\":\"a\"}",
-            &["line 3: `file` is missing", hint],
-        ),
-        (
-            "{\"layer\":{}}\n\n{\"path\":\"../a\",\"text\":\"\"}",
-            &["line 4: `path` is not valid", hint],
-        ),
-        (
-            "{\"layer\":{}}\n{\"path\":\"a\",\"text\":\"\",\"tex\":1}",
-            &["unknown field `tex`", hint],
-        ),
-        (
-            "{\"layer\":{\"encoder\":\"lzma-1\"}}",
-            &["unknown encoder id `lzma-1`", hint],
-        ),
-        (
-            "{\"layer\":{}}\n{\"path\":\"a\",\"text\":\"\\ud800\"}",
-            &["line 3: expected a JSON object", hint],
-        ),
-    ] {
-        refused(at, lines, words);
-    }
-    fs::write(at.join("deep.plan"), "[".repeat(100_000)).expect("a file");
-    try_in(at, &["build", "deep.plan", "-o", "oci:x"]).fails(&["line 1", hint]);
-    // A line without an end is not read to it.
-    let endless = ["build", "/dev/zero", "-o", "oci:x"];
-    try_in(at, &endless).fails(&["`/dev/zero` is no valid plan", "line 1"]);
-    assert!(!at.join("x").exists());
-}
-
-#[test]
-fn names_and_digests_that_are_none() {
-    let directory = directory();
-    let at = directory.path();
-    let before = snapshot(at);
-    let digest = format!("sha256:{}", "0".repeat(64));
-    let absent = format!("oci:layout@{digest}");
-    for (args, code, words) in [
-        (&["inspect", "layout"][..], 2, &["names no medium"][..]),
-        (&["inspect", "docker-daemon:x"], 2, &["`docker-daemon:x`"]),
-        (&["inspect", "oci:layout@sha256:00"], 2, &["sha256:00"]),
-        (&["inspect", "oci:layout@md5"], 2, &["md5"]),
-        (&["inspect", "oci:layout:"], 2, &["name"]),
-        (
-            &["inspect", &absent],
-            1,
-            &["error: ", &digest, "it holds `old:1`", "hint: "],
-        ),
-        (
-            &["inspect", "oci:layout:gone"],
-            1,
-            &["`oci:layout:gone` is not there", "it holds `old:1`"],
-        ),
-        (
-            &["copy", "oci:layout", "docker-archive:x.tar:UPPER"],
-            1,
-            &["`UPPER`"],
-        ),
-        (&["copy", "oci:layout", &absent], 1, &["names a digest"]),
-        (
-            &["inspect", "oci:layout", "--platform", "a/b/c/d/e"],
-            2,
-            &["a/b/c/d/e"],
-        ),
-        (
-            &["copy", "oci:layout", "oci:x", "--platform", "linux/s390x"],
-            1,
-            &["linux/s390x", "linux/amd64"],
-        ),
-    ] {
-        try_in(at, args).exits(code).says(words);
-    }
-    for name in ["", "UPPER:1", "a:b:c", "a@sha256:00", "a b"] {
-        let plan = format!("{{\"plan\":\"image\",\"version\":1,\"names\":[{name:?}]}}\n");
-        fs::write(at.join("name.plan"), plan).expect("a file");
-        let ran = try_in(at, &["build", "name.plan", "-o", "docker-archive:x.tar"]);
-        // A bare name is not one for an archive, and said to be left out.
-        if ran.code == Some(0) {
-            assert!(ran.err.contains("names nothing"), "`{name}`: {}", ran.err);
-            fs::remove_file(at.join("x.tar")).expect("it was made");
-        } else {
-            ran.fails(&[name]);
-        }
-        fs::remove_file(at.join("name.plan")).expect("it is there");
-    }
-    assert_eq!(snapshot(at), before);
-}
-
-/// More layers than Docker runs: it is said, and the image is made.
-#[test]
-fn more_layers_than_engines_run() {
-    let directory = directory();
-    let at = directory.path();
-    let plan = |layers: usize, layer: &str| {
-        let layer = format!("{layer}\n");
-        fs::write(
-            at.join("many.plan"),
-            format!("{HEAD}\n{}", layer.repeat(layers)),
-        )
-        .expect("a file");
-    };
-    let text = "the image for linux/amd64 has 128 layers, and Docker runs at most 127";
-    let build = ["build", "many.plan", "-o", "oci:many", "--format", "json"];
-    plan(128, r#"{"layer":{}}"#);
-    let ran = good(at, &build);
-    assert!(ran.err.contains(&format!("warning: {text}")), "{}", ran.err);
-    assert!(
-        ran.json()["warnings"][0]
-            .as_str()
-            .is_some_and(|said| said.starts_with(text))
-    );
-    assert!(
-        !good(at, &["build", "many.plan", "-o", "oci:many", "-q"])
-            .err
-            .contains(text)
-    );
-    assert_whole(&at.join("many"), "app:1");
-    plan(127, r#"{"layer":{}}"#);
-    let ran = good(at, &build);
-    assert_eq!(ran.json()["warnings"], serde_json::json!([]));
-    assert!(!ran.err.contains("warning"), "{}", ran.err);
-
-    fs::write(at.join("a.layer"), "{\"plan\":\"layer\",\"version\":1}\n").expect("a file");
-    good(
-        at,
-        &[
-            "layer",
-            "a.layer",
-            "--blob",
-            "a.blob",
-            "--metadata",
-            "a.json",
-        ],
-    );
-    plan(128, r#"{"layer":{"metadata":"a.json"}}"#);
-    let commit = [
-        "commit",
-        "many.plan",
-        "--config",
-        "c",
-        "--manifest",
-        "m",
-        "--format",
-        "json",
-    ];
-    let ran = good(at, &commit);
-    assert!(ran.err.contains(&format!("warning: {text}")), "{}", ran.err);
-    assert!(
-        ran.json()["warnings"][0]
-            .as_str()
-            .is_some_and(|said| said.starts_with(text))
-    );
-    assert!(at.join("c").exists() && at.join("m").exists());
-}
-
-/// One entry of a tar by hand: its name, type and link, and fields that are set as they are.
-fn tar_entry(name: &str, kind: u8, link: &str, fields: &[(usize, &[u8])], body: &[u8]) -> Vec<u8> {
-    let mut header = tar::Header::new_ustar();
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_size(body.len() as u64);
-    let bytes = header.as_mut_bytes();
-    bytes[..name.len()].copy_from_slice(name.as_bytes());
-    bytes[156] = kind;
-    bytes[157..157 + link.len()].copy_from_slice(link.as_bytes());
-    for (at, field) in fields {
-        bytes[*at..at + field.len()].copy_from_slice(field);
-    }
-    header.set_cksum();
-    let mut entry = [&header.as_bytes()[..], body].concat();
-    entry.resize(entry.len().next_multiple_of(512), 0);
-    entry
-}
-
-/// Tars whose parts contradict each other or lead out: refused where they are taken apart, and told
-/// by `verify` where they were kept as they are.
-#[test]
-fn tars_that_readers_disagree_about() {
-    let directory = directory();
-    let at = directory.path();
-    let file = |name: &str, body: &[u8]| tar_entry(name, b'0', "", &[], body);
-    let pax = |record: &[u8]| tar_entry("pax", b'x', "", &[], record);
-    let smuggled = file("smuggled", b"");
-    for (tar, words) in [
-        // The record says that the next entry lies in the body of a link.
-        (
-            [
-                pax(b"12 size=512\n"),
-                tar_entry("l", b'2', "a", &[], b""),
-                smuggled,
-            ]
-            .concat(),
-            &["`l`", "body"][..],
-        ),
-        // A record, then a long name, then an entry that is shorter than the record says.
-        (
-            [
-                pax(b"13 size=9000\n"),
-                tar_entry("long", b'L', "", &[], b"a-long-name\0"),
-                file("a", b"body"),
-            ]
-            .concat(),
-            &["a-long-name", "cut short"],
-        ),
-        (pax(b"99 size=4\n"), &["byte 0"]),
-        (
-            tar_entry("a", b'0', "", &[(124, b"-0000000001")], b""),
-            &["size"],
-        ),
-        (
-            tar_entry("a", b'0', "", &[(124, &[0xff; 12])], b""),
-            &["size"],
-        ),
-        (
-            tar_entry(
-                "a",
-                b'0',
-                "",
-                &[(124, b"\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")],
-                b"",
-            ),
-            &["size"],
-        ),
-        (
-            tar_entry("a", b'0', "", &[(108, &[0xff; 8])], b""),
-            &["uid"],
-        ),
-        (
-            tar_entry("a", b'0', "", &[(124, b"77777777777\0")], b""),
-            &["`a`", "cut short"],
-        ),
-        (file("../a", b""), &[".."]),
-        (
-            tar_entry("h", b'1', "../../etc/passwd", &[], b""),
-            &["byte 0", "`../../etc/passwd`"],
-        ),
-        (
-            [
-                tar_entry("l", b'2', "/etc", &[], b""),
-                file("l/passwd", b""),
-            ]
-            .concat(),
-            &["`l`", "`l/passwd`"],
-        ),
-    ] {
-        fs::write(at.join("bad.tar"), [&tar[..], &[0; 1024]].concat()).expect("a file");
-        let words = [&["bad.tar"], words].concat();
-        refused(
-            at,
-            r#"{"layer":{"tar":"bad.tar","form":"canonical"}}"#,
-            &words,
-        );
-        let plan = format!("{HEAD}\n{{\"layer\":{{\"tar\":\"bad.tar\"}}}}\n");
-        fs::write(at.join("kept.plan"), plan).expect("a file");
-        good(at, &["build", "kept.plan", "-o", "oci:kept"]);
-        try_in(at, &["verify", "oci:kept"])
-            .exits(3)
-            .says(&["fault: "])
-            .says(&words[1..]);
-        try_in(at, &["ls", "oci:kept"]).fails(&words[1..]);
     }
 }

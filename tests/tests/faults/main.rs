@@ -8,6 +8,7 @@
 
 #![cfg(unix)]
 
+mod bench;
 mod changing;
 mod damage;
 mod front;
@@ -15,5 +16,7 @@ mod full;
 mod input;
 mod killed;
 mod limits;
+mod plans;
 mod read_only;
 mod support;
+mod tars;
