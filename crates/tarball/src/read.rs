@@ -64,8 +64,10 @@ impl Default for ReadOptions {
 /// - A PAX size is the size, whatever the header says. Records before a GNU long name apply to the
 ///   entry behind it and never to the long name.
 /// - A path given both by a GNU long name and by PAX, two runs of records for one entry, sizes and
-///   paths for all that follow, a regular file whose name ends in `/`, a link with a body, and a
-///   block of zeros with data behind it are refused.
+///   paths for all that follow, records without a value but for names of owners, a regular file
+///   whose name ends in `/`, a link with a body, and a block of zeros with data behind it are
+///   refused. So is a header with a field that is no number, even where the entry has no use for
+///   it, and one that is neither POSIX's nor GNU's but calls itself `ustar`.
 /// - Sparse files, volumes and unknown types are refused by name.
 ///
 /// Names lose a leading `/` and all `.` components, as Docker has it; `..` is refused. The entries
@@ -277,9 +279,9 @@ impl<R: Read> TarReader<R> {
         let offset = pending.start.unwrap_or(header.offset);
         let mut records = pending.records.unwrap_or_default();
         records.check_sparse(offset)?;
-        let name = one_of(pending.name, records.take(b"path"), offset)?;
+        let name = one_of(pending.name, records.name(b"path", offset)?, offset)?;
         let name = name.unwrap_or_else(|| header.name());
-        let link = one_of(pending.link, records.take(b"linkpath"), offset)?;
+        let link = one_of(pending.link, records.name(b"linkpath", offset)?, offset)?;
         let link = link.unwrap_or_else(|| header.link());
 
         let size = match records.number(b"size", offset)? {

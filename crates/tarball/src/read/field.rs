@@ -13,13 +13,17 @@ pub(super) fn text(field: &[u8]) -> &[u8] {
     &field[..end]
 }
 
-/// A number as bytes from outside: octal digits, or base 256 when the first bit is set.
+/// A number as bytes from outside: octal digits, or base 256 behind a byte that says so.
 fn number(field: &[u8]) -> Option<i128> {
     let first = *field.first()?;
     if first & 0x80 != 0 {
-        // Two's complement over all bits but the first, as GNU tar writes it.
-        let negative = first & 0x40 != 0;
-        let mut value = i128::from(first & 0x7f) - if negative { 0x80 } else { 0 };
+        // Two's complement, as GNU tar writes it. A first byte with other bits would be a number
+        // that is too large for any field, to those readers who take it for one.
+        let mut value: i128 = match first {
+            0x80 => 0,
+            0xff => -1,
+            _ => return None,
+        };
         for byte in &field[1..] {
             value = value.checked_mul(256)?.checked_add(i128::from(*byte))?;
         }
@@ -85,6 +89,8 @@ mod tests {
         check(b"\x80\0\0\x01\0", Some(256));
         check(b"\xff\xff\xff\xff", Some(-1));
         check(b"\xff\xff\xff\xfe", Some(-2));
+        check(b"\x81\0\0\x01", None);
+        check(b"\xbf\xff\xff\xfe", None);
         check(
             b"\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
             Some((1 << 87) - 1),

@@ -50,16 +50,44 @@ impl<'a> RawHeader<'a> {
         }
         let format = match &block[257..265] {
             b"ustar  \0" => Format::Gnu,
-            magic if !magic.starts_with(b"ustar\0") => Format::V7,
+            magic if !magic.starts_with(b"ustar") => Format::V7,
+            // Some readers take its prefix for a part of the name.
+            magic if magic[5] != 0 => {
+                return Err(TarError::Unsupported {
+                    offset,
+                    entry: lossy(field::text(&block[..100])),
+                    what: "an entry with a header of an unknown form",
+                });
+            }
             _ if &block[508..512] == b"tar\0" => Format::Star,
             _ => Format::Ustar,
         };
-        Ok(Self {
+        let header = Self {
             block,
             offset,
             typeflag: block[156],
             format,
-        })
+        };
+        header.check_numbers()?;
+        Ok(header)
+    }
+
+    /// A field that is no number makes the header none to other readers, whether or not the entry
+    /// has a use for it.
+    fn check_numbers(&self) -> Result<(), TarError> {
+        let fields = [
+            (100..108, "mode"),
+            (108..116, "uid"),
+            (116..124, "gid"),
+            (124..136, "size"),
+            (136..148, "mtime"),
+            (329..337, "devmajor"),
+            (337..345, "devminor"),
+        ];
+        for (range, name) in fields {
+            field::get::<i128>(self.block, range, name, self.offset)?;
+        }
+        Ok(())
     }
 
     pub(super) fn name(&self) -> Vec<u8> {
@@ -130,6 +158,11 @@ impl<'a> RawHeader<'a> {
                 what,
             })
         };
+        // libarchive goes by the map of holes and the size with them, whatever the type.
+        let is_partly_sparse = self.block[386] != 0 || self.block[483] != 0;
+        if self.format == Format::Gnu && is_partly_sparse && self.typeflag != b'S' {
+            return refuse("an entry with the map of a sparse file, but not called one (GNU)");
+        }
         let kind = match self.typeflag {
             // The way of the oldest tars to say that it is a directory.
             0 if name.ends_with(b"/") => TarKind::Directory,

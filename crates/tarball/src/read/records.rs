@@ -96,9 +96,18 @@ impl Records {
         })
     }
 
-    /// Takes a record out; one without a value counts as none.
+    /// Takes a record out.
     pub(super) fn take(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.remove(key).filter(|value| !value.is_empty())
+        self.0.remove(key)
+    }
+
+    /// Takes out a record that must have a value: without one, POSIX has what the header says
+    /// deleted, some readers believe the header, and others take it for nothing or 0.
+    pub(super) fn name(&mut self, key: &[u8], offset: u64) -> Result<Option<Vec<u8>>, TarError> {
+        match self.take(key) {
+            Some(value) if value.is_empty() => Err(bad_value(key, &value, offset)),
+            value => Ok(value),
+        }
     }
 
     pub(super) fn number(&mut self, key: &[u8], offset: u64) -> Result<Option<u64>, TarError> {

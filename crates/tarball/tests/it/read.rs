@@ -303,6 +303,62 @@ fn numbers_in_every_form() {
     );
 }
 
+/// Found by comparing with Python's tarfile and libarchive, who refuse these, or read them as
+/// something else than one another.
+#[test]
+fn headers_that_readers_understand_differently() {
+    // What is no number, in a field that the entry has no use for.
+    for at in [329, 337] {
+        refused(&[raw(|header| set(header, at, b"9999999\0"), b"")], "dev");
+    }
+    let long = |header: &mut [u8; 512]| {
+        header[156] = b'L';
+        set(header, 100, b"000064x\0");
+    };
+    refused(&[raw(long, b"a-long-name\0"), raw(|_| {}, b"")], "mode");
+    // Base 256 begins with 0x80 or 0xff.
+    refused(
+        &[raw(|header| set(header, 108, b"\x9d000000\0"), b"")],
+        "uid",
+    );
+    // Neither POSIX's magic nor GNU's, and a prefix.
+    refused(
+        &[raw(
+            |header| {
+                set(header, 257, b"ustar\x86 \0");
+                set(header, 345, b"prefix");
+            },
+            b"",
+        )],
+        "a header of an unknown form",
+    );
+    // The map of a sparse file, and its size with the holes.
+    for at in [386, 483] {
+        refused(
+            &[raw(
+                |header| {
+                    set(header, 257, b"ustar  \0");
+                    set(header, at, b"00000000007\0");
+                },
+                b"body",
+            )],
+            "the map of a sparse file",
+        );
+    }
+    // To POSIX what the header says is deleted, to Go it counts, to others it is 0 or empty.
+    for key in ["path", "linkpath", "size", "uid", "gid", "mtime"] {
+        refused(
+            &[special(b'x', record(key, "").as_bytes()), raw(|_| {}, b"")],
+            &format!("`{key}=`"),
+        );
+    }
+    let (entry, _) = one(&[
+        special(b'x', record("uname", "").as_bytes()),
+        raw(|header| set(header, 265, b"user\0"), b""),
+    ]);
+    assert_eq!(entry.attributes.user, b"");
+}
+
 #[test]
 fn checksums_of_signed_bytes() {
     let mut tar = raw(|header| set(header, 0, b"caf\xe9"), b"");
