@@ -1,5 +1,7 @@
 //! The dynamic section: needs, search paths and symbol versions.
 
+use std::cell::Cell;
+
 use object::elf;
 
 use super::BinaryInfo;
@@ -9,6 +11,10 @@ use super::source::{Fault, malformed, read_exactly, read_up_to};
 /// Most entries of a dynamic section, and most version records, that are read. The largest known
 /// files have some hundreds of either.
 const MAX_RECORDS: usize = 16_384;
+
+/// Most bytes of names, in all: a table may give one long name as many times as it has entries.
+/// The largest known files have some tens of thousands.
+const MAX_NAMES: usize = 1 << 20;
 
 /// The string table of a dynamic section.
 #[derive(Clone, Copy)]
@@ -42,9 +48,19 @@ pub(super) fn read(elf: &Elf<'_>, info: &mut BinaryInfo) -> Result<bool, Fault> 
             })
         }
     };
-    let text = |at: u64| match strings {
-        Some(strings) => string(elf, strings, at),
-        None => malformed("the dynamic section has names and no string table"),
+    let left = Cell::new(MAX_NAMES);
+    let text = |at: u64| {
+        let Some(strings) = strings else {
+            return malformed("the dynamic section has names and no string table");
+        };
+        let text = string(elf, strings, at)?;
+        let Some(rest) = left.get().checked_sub(text.len()) else {
+            return malformed(format!(
+                "the names of its dynamic section have more than {MAX_NAMES} bytes together"
+            ));
+        };
+        left.set(rest);
+        Ok(text)
     };
     for (tag, value) in &entries {
         match *tag {
