@@ -54,7 +54,8 @@ pub(crate) fn run(args: &UnpackArgs, context: &Context) -> Result<Outcome> {
         progress.advance(id, written);
     });
     progress.finish(id);
-    let unpacked = unpacked?;
+    let unpacked =
+        unpacked.with_context(|| format!("cannot unpack to `{}`", args.directory.display()))?;
 
     let left_out = by_kind(&unpacked.left_out);
     context.report(

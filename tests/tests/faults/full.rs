@@ -95,6 +95,7 @@ const CASES: &[Case] = &[
         input: Some("from.tar"),
     },
     Case::of("a list of files", &["ls", "oci:from"]),
+    Case::of("an unpacked image", &["unpack", "oci:from", "OUT/root"]),
 ];
 
 /// Runs a case with ever more of something, until it has enough; gives the number of failures.

@@ -151,7 +151,7 @@ fn a_user_is_told_what_is_left_out() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("error: the system refuses `app` its owner"),
+        said.contains("caused by: the system refuses `app` its owner"),
         "{said}"
     );
     assert!(said.contains("hint: `--rootless` leaves out"), "{said}");
