@@ -75,7 +75,9 @@ pub(crate) fn run(args: &UnpackArgs, context: &Context) -> Result<Outcome> {
             let size = bytes(unpacked.bytes);
             let entries = unpacked.entries;
             let mut out = format!("{entries} entries ({size}) in {directory}\n");
-            left_out.iter().for_each(|group| text(&mut out, group));
+            for group in &left_out {
+                text(&mut out, group);
+            }
             out
         },
     )?;
