@@ -120,9 +120,16 @@ impl Bench {
     /// `OUT` as it was before any run.
     pub(crate) fn reset(&self) {
         let out = self.out();
-        for (name, bytes) in snapshot(&out) {
-            if bytes.is_some() && self.before.get(&name) != Some(&bytes) {
-                fs::remove_file(out.join(name)).expect("it is ours");
+        // What is in a directory comes before the directory.
+        for (name, bytes) in snapshot(&out).into_iter().rev() {
+            match bytes {
+                Some(_) if self.before.get(&name) != Some(&bytes) => {
+                    fs::remove_file(out.join(name)).expect("it is ours");
+                }
+                None if !self.before.contains_key(&name) => {
+                    fs::remove_dir(out.join(name)).expect("it is ours");
+                }
+                _ => {}
             }
         }
         for (name, bytes) in &self.before {
