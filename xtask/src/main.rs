@@ -1,4 +1,4 @@
-//! What the workspace does to itself: `cargo xtask image`, `test`, `bench`, `golden`, `peers`.
+//! What the workspace does to itself: `cargo xtask image`, `test`, `bench`, `fuzz`, `golden`, `peers`.
 
 #![expect(
     clippy::print_stdout,
@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod golden;
 mod peers;
 mod test;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Args),
     /// Measure cooperage and its peers, from workloads that anyone can make
     Bench(bench::Args),
+    /// Give every parser hostile bytes, and look for what they break
+    Fuzz(fuzz::Args),
     /// Compare the golden digests, or store new ones
     Golden(golden::Args),
     /// The real engines, registries and tools that the tests compare with
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Image(args) => return cooperage_cargo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Golden(args) => golden::run(&args),
         Command::Peers(command) => peers::run(command),
     };

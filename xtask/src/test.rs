@@ -1,4 +1,6 @@
-//! `cargo xtask test`: every check there is, in two tiers, each within its time.
+//! `cargo xtask test`: every check there is, in three tiers, each within its time.
+
+mod advisories;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -12,13 +14,17 @@ pub(crate) struct Args {
     /// Fail where a real counterpart is missing, instead of listing it at the end.
     #[arg(long)]
     require_peers: bool,
-    /// Only the first tier: no end-to-end tests.
+    /// Only the first tier: no fuzzing and no end-to-end tests.
     #[arg(long)]
     core: bool,
+    /// A copy of the advisory database that `cargo audit` reads; else where it keeps its own.
+    #[arg(long, value_name = "DIR")]
+    advisories: Option<PathBuf>,
 }
 
 /// What each tier is to take on two quiet cores, the building of all it runs included.
 const CORE_BUDGET: Duration = Duration::from_secs(10 * 60);
+const FUZZ_BUDGET: Duration = Duration::from_secs(4 * 60);
 const END_TO_END_BUDGET: Duration = Duration::from_secs(16 * 60);
 /// A tier is ended after so many times its budget: machines of CI are shared, and a slow one says
 /// nothing of the code. What is over its budget says so.
@@ -69,11 +75,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         with_peers(cargo(&["test", "--package", "cooperage-tests"])),
     )];
     tier("core", core, CORE_BUDGET)?;
+    let advisories = advisories::check(args.advisories.as_deref())?;
     if !args.core {
+        tier("fuzzing", vec![fuzzing()?], FUZZ_BUDGET)?;
         tier("end to end", end_to_end, END_TO_END_BUDGET)?;
     }
     missing.report()?;
+    println!("{advisories}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// All targets together for two minutes, and their building.
+fn fuzzing() -> Result<Step> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["fuzz", "--all", "--total", "120"]);
+    command.current_dir(crate::root());
+    Ok(Step::new("every parser, two minutes in all", command))
 }
 
 fn tier(name: &str, steps: Vec<Step>, budget: Duration) -> Result<()> {

@@ -2,6 +2,8 @@
 //!
 //! Every check is a test, so that `cargo test` runs it.
 
+mod dependencies;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
