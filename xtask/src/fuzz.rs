@@ -1,9 +1,9 @@
 //! `cargo xtask fuzz`: every parser under libFuzzer, with what this toolchain brings.
 //!
 //! Nothing is installed: the compiler's own passes instrument the code, and libFuzzer is built from
-//! the crate `libfuzzer-sys`. The address sanitizer is not stable yet, so `RUSTC_BOOTSTRAP` asks
-//! the stable compiler for it.
+//! the crate `libfuzzer-sys`.
 
+mod build;
 mod report;
 
 use std::collections::BTreeMap;
@@ -13,12 +13,18 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+pub(crate) use build::wrap;
+use build::{Depth, build};
 use report::Report;
 
 use crate::test::cargo;
 
 /// `cargo xtask fuzz`
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are flags of a command line"
+)]
 pub(crate) struct Args {
     /// Which targets; none lists them.
     #[arg(value_name = "TARGET", conflicts_with = "all")]
@@ -35,12 +41,16 @@ pub(crate) struct Args {
     /// How many targets run at a time.
     #[arg(long, value_name = "N", default_value_t = 2)]
     jobs: usize,
+    /// Instrument this workspace alone, over dependencies as tests have them, and leave the address
+    /// sanitizer out: builds in a fraction of the time.
+    #[arg(long)]
+    quick: bool,
     /// Add a line for each target to `docs/fuzzing.md`.
     #[arg(long)]
     record: bool,
     /// Compare the tar reader, for `--seconds`, with Python's tarfile and libarchive instead, and
     /// the readers of gzip and zstd with zlib and the zstd tool.
-    #[arg(long, conflicts_with_all = ["targets", "all", "total", "record"])]
+    #[arg(long, conflicts_with_all = ["targets", "all", "total", "quick", "record"])]
     differential: bool,
 }
 
@@ -72,7 +82,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         );
     }
     let place = Place::new()?;
-    let program = build(&place)?;
+    let depth = if args.quick { Depth::Own } else { Depth::All };
+    let program = build(&place, depth)?;
     let jobs = args.jobs.clamp(1, chosen.len());
     let seconds = match args.total {
         None => args.seconds,
@@ -113,7 +124,9 @@ fn targets() -> Result<Vec<String>> {
 
 /// Where everything lies that is made here.
 struct Place {
-    /// Below the target directory of the workspace, so that a clean build is clean here too.
+    /// The target directory of the workspace.
+    target: PathBuf,
+    /// Below it, so that a clean build is clean here too.
     root: PathBuf,
     /// Files and directories that the targets themselves make: in memory, where the system has it.
     scratch: PathBuf,
@@ -125,7 +138,8 @@ impl Place {
             .current_dir(crate::root())
             .no_deps()
             .exec()?;
-        let root = metadata.target_directory.into_std_path_buf().join("fuzz");
+        let target = metadata.target_directory.into_std_path_buf();
+        let root = target.join("fuzz");
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory } else { &root };
         let scratch = parent.join(format!("cooperage-fuzz-{}", std::process::id()));
@@ -133,7 +147,11 @@ impl Place {
             fs::create_dir_all(directory)
                 .with_context(|| format!("cannot make `{}`", directory.display()))?;
         }
-        Ok(Self { root, scratch })
+        Ok(Self {
+            target,
+            root,
+            scratch,
+        })
     }
 
     fn sub(&self, kind: &str, target: &str) -> Result<PathBuf> {
@@ -151,46 +169,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.scratch);
     }
-}
-
-/// Builds the one program of all targets, instrumented.
-fn build(place: &Place) -> Result<PathBuf> {
-    let began = Instant::now();
-    let host = host()?;
-    let mut flags = vec!["--cfg=fuzzing", "-Cpasses=sancov-module"];
-    flags.extend(
-        [
-            "-Cllvm-args=-sanitizer-coverage-level=4",
-            "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-            "-Cllvm-args=-sanitizer-coverage-pc-table",
-            "-Cllvm-args=-sanitizer-coverage-trace-compares",
-            "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
-        ]
-        .iter(),
-    );
-    flags.extend(["-Zsanitizer=address", "-Cforce-frame-pointers"]);
-    let mut command = cargo(&["build", "--quiet", "--profile", "fuzz"]);
-    // Named, the host is a target like any other, and build scripts stay as they are.
-    command.args(["--target", &host, "--package", "cooperage-fuzz"]);
-    command.args(["--features", "libfuzzer", "--bin", "fuzz", "--target-dir"]);
-    command.arg(&place.root);
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-    command.env("RUSTC_BOOTSTRAP", "1");
-    let status = command.status().context("cannot start cargo")?;
-    ensure!(status.success(), "the fuzz targets do not build: {status}");
-    println!("built in {} s", began.elapsed().as_secs());
-    Ok(place.root.join(host).join("fuzz").join("fuzz"))
-}
-
-/// What rustc calls this machine.
-fn host() -> Result<String> {
-    let output = Command::new("rustc").arg("-vV").output();
-    let output = output.context("cannot start rustc")?;
-    let text = String::from_utf8(output.stdout)?;
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host
-        .context("rustc does not say what its host is")?
-        .to_owned())
 }
 
 fn start(place: &Place, program: &Path, target: &str, seconds: u64) -> Result<Child> {

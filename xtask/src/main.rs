@@ -48,6 +48,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = fuzz::wrap() {
+        return code;
+    }
     let result = match Xtask::parse().command {
         Command::Image(args) => return cooperage_cargo::run(&args),
         Command::Test(args) => test::run(&args),

@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 /// All targets together for two minutes, and their building.
 fn fuzzing() -> Result<Step> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["fuzz", "--all", "--total", "120"]);
+    command.args(["fuzz", "--quick", "--all", "--total", "120"]);
     command.current_dir(crate::root());
     Ok(Step::new("every parser, two minutes in all", command))
 }
