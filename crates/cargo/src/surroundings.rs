@@ -207,7 +207,6 @@ fn user_entries(more: &[UserRule]) -> Result<Vec<EntryPlan>, SurroundingsError> 
     let users: Vec<User> = more.iter().map(user).collect();
     cooperage_runtime::add_users(&mut tree, &users)?;
     let written = tree.iter().filter_map(|(path, of)| {
-        let path = path.clone();
         let what = match &of.kind {
             Kind::File {
                 content: Content::Bytes(bytes),

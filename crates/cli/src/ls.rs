@@ -32,8 +32,8 @@ pub(crate) struct LsArgs {
 
 /// A file of the image.
 struct Listed<'a> {
-    path: &'a TreePath,
-    entry: &'a Entry,
+    path: TreePath,
+    entry: Entry,
     /// The layer's number from 0, and its blob; none for a directory that no layer says anything of.
     layer: Option<(usize, &'a Descriptor)>,
 }
@@ -48,9 +48,9 @@ pub(crate) fn run(args: &LsArgs, context: &Context) -> Result<Outcome> {
     let listed: Vec<Listed<'_>> = tree
         .iter()
         .map(|(path, entry)| Listed {
+            layer: origin(&layers, &path).map(|number| (number, &blobs[number])),
             path,
             entry,
-            layer: origin(&layers, path).map(|number| (number, &blobs[number])),
         })
         .collect();
     context.answer(
@@ -79,7 +79,7 @@ fn origin(layers: &[LoadedLayer], path: &TreePath) -> Option<usize> {
 fn text(listed: &[Listed<'_>], long: bool) -> String {
     let owner = |entry: &Entry| format!("{}:{}", entry.attributes.uid, entry.attributes.gid);
     let width = |of: &dyn Fn(&Entry) -> String| {
-        let lengths = listed.iter().map(|listed| of(listed.entry).len());
+        let lengths = listed.iter().map(|listed| of(&listed.entry).len());
         lengths.max().unwrap_or(0)
     };
     let (owners, sizes) = (width(&owner), width(&size));

@@ -171,7 +171,7 @@ impl Checker<'_> {
             threads: Some(self.options.threads),
         };
         match fold(&tree, &options) {
-            Ok(resolved) => Some((resolved.members().count(), resolved.tar_len())),
+            Ok(resolved) => Some((resolved.len(), resolved.tar_len())),
             Err(error) => {
                 self.fault(place, &error);
                 None

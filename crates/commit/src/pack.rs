@@ -192,6 +192,6 @@ pub fn pack(
         size,
         encoding: Some(options.encoding),
         blocks: records,
-        entries: resolved.members().count() as u64,
+        entries: resolved.len() as u64,
     })
 }

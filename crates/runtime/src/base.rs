@@ -107,7 +107,7 @@ impl BaseFacts {
             path: path.to_owned(),
             source,
         };
-        let source = ContentSource::open(content).map_err(failed)?;
+        let source = ContentSource::open(&content).map_err(failed)?;
         let info = match BinaryInfo::read_from(&source, Path::new(path)) {
             Ok(info) if info.format == Format::Elf => info,
             Ok(_) | Err(ElfError::Malformed { .. }) => return Ok(()),
@@ -211,13 +211,13 @@ fn musl_directories(text: Option<Vec<u8>>) -> Vec<String> {
 }
 
 /// Finds a file's content in a tree, hard links followed.
-fn content<'a>(tree: &'a Tree, path: &TreePath) -> Option<&'a Content> {
-    let mut kind = &tree.get(path)?.kind;
+fn content(tree: &Tree, path: &TreePath) -> Option<Content> {
+    let mut kind = tree.get(path)?.kind;
     // A link to a link is legal; a circle is not, and ends here.
     for _ in 0..8 {
         match kind {
             Kind::File { content, .. } => return Some(content),
-            Kind::HardLink { to } => kind = &tree.get(to)?.kind,
+            Kind::HardLink { to } => kind = tree.get(&to)?.kind,
             _ => return None,
         }
     }

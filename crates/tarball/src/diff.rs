@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 
 use crate::names::{Inode, Names};
 use crate::overlay::apply;
@@ -33,7 +32,7 @@ use crate::{Entry, Kind, OverlayError, Tree, TreeError, TreePath};
 /// upper.remove(&gone);
 ///
 /// let layer = diff(&lower, &upper)?;
-/// assert_eq!(layer.get(&gone).map(|entry| &entry.kind), Some(&Kind::Whiteout));
+/// assert_eq!(layer.get(&gone).map(|entry| entry.kind), Some(Kind::Whiteout));
 /// assert_eq!(layer.get(&kept), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -52,12 +51,14 @@ pub fn diff(lower: &Tree, upper: &Tree) -> Result<Tree, DiffError> {
         }
         let entry = upper.entry(inode);
         for path in &paths {
-            let link = (*path != paths[0]).then(|| link(entry, paths[0]));
+            let is_first = *path == paths[0];
             add_parents(&mut layer, &upper, path).map_err(failed)?;
-            let entry = link.as_ref().unwrap_or(entry);
-            layer
-                .insert_shared((*path).clone(), entry)
-                .map_err(failed)?;
+            let entry = if is_first {
+                Entry::clone(entry)
+            } else {
+                link(entry, paths[0])
+            };
+            layer.insert((*path).clone(), entry).map_err(failed)?;
         }
     }
     for (path, inode) in lower.iter() {
@@ -84,20 +85,17 @@ fn names_of(tree: &Tree, which: &'static str) -> Result<Names, DiffError> {
     Ok(names)
 }
 
-fn link(entry: &Entry, to: &TreePath) -> Arc<Entry> {
+fn link(entry: &Entry, to: &TreePath) -> Entry {
     let mut link = Entry::hard_link(to.clone());
     link.attributes = entry.attributes.clone();
     link.origin = entry.origin.clone();
-    Arc::new(link)
+    link
 }
 
 fn add_parents(layer: &mut Tree, upper: &Names, path: &TreePath) -> Result<(), TreeError> {
     for ancestor in path.ancestors() {
-        if let Some(entry) = upper
-            .get(ancestor)
-            .filter(|_| layer.get_shared(ancestor).is_none())
-        {
-            layer.insert_shared(TreePath::from_ancestor(ancestor), entry)?;
+        if let Some(entry) = upper.get(ancestor).filter(|_| !layer.has(ancestor)) {
+            layer.insert(TreePath::from_ancestor(ancestor), Entry::clone(entry))?;
         }
     }
     Ok(())

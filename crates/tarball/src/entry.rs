@@ -154,7 +154,7 @@ impl Kind {
 }
 
 /// Where an entry came from, in words for people: `plan line 3`, a file, a layer.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Origin(Option<Arc<str>>);
 
 impl Origin {

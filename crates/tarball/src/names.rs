@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::write::order::{Parents, missing_parents};
+use crate::write::order::{Parents, parent_mode};
 use crate::{Entry, Kind, Tree, TreeError, TreePath};
 
 /// Which file a name leads to: several names of one number are hard links of one another.
@@ -99,7 +99,8 @@ impl Names {
     /// Puts in the parents that are missing.
     pub(crate) fn complete(&mut self) -> Result<(), TreeError> {
         let mut parents = Parents::default();
-        for (path, mode) in missing_parents(&self.to_tree()?) {
+        for path in self.to_tree()?.implied() {
+            let mode = parent_mode(path.as_bytes());
             let inode = self.new_inode(parents.entry(mode));
             self.put(path, inode);
         }
@@ -117,13 +118,13 @@ impl Names {
             match first[inode].filter(|_| entry.kind != Kind::Directory) {
                 None => {
                     first[inode] = Some(path);
-                    tree.insert_shared(path.clone(), entry)?;
+                    tree.insert(path.clone(), Entry::clone(entry))?;
                 }
                 Some(first) => {
                     let mut link = Entry::hard_link(first.clone());
                     link.attributes = entry.attributes.clone();
                     link.origin = entry.origin.clone();
-                    tree.insert_shared(path.clone(), &Arc::new(link))?;
+                    tree.insert(path.clone(), link)?;
                 }
             }
         }
@@ -135,7 +136,7 @@ impl Names {
             if has_below || self.is_directory(path.as_bytes()) {
                 tree.set_opaque(path.clone())?;
             } else if self.inode(path.as_bytes()).is_none() && !self.is_hidden(path) {
-                tree.insert_shared(path.clone(), entry)?;
+                tree.insert(path.clone(), Entry::clone(entry))?;
             }
         }
         Ok(tree)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::names::{Inode, Names};
 use crate::write::order::{Parents, parent_mode};
-use crate::{Entry, Kind, Origin, Tree, TreeError, TreePath};
+use crate::{Kind, Origin, Tree, TreeError, TreePath};
 
 /// Lays layers over one another, the lowest first, and gives the tree that a container would see.
 ///
@@ -55,22 +55,22 @@ pub fn overlay<'a>(layers: impl IntoIterator<Item = &'a Tree>) -> Result<Tree, O
 /// Lays one layer over `names`.
 pub(crate) fn apply(names: &mut Names, tree: &Tree, layer: usize) -> Result<(), OverlayError> {
     for directory in tree.opaque() {
-        names.remove_below(directory);
+        names.remove_below(&directory);
     }
-    for (path, entry) in tree.shared() {
+    for (path, entry) in tree.iter() {
         if entry.kind == Kind::Whiteout {
-            names.remove(path);
+            names.remove(&path);
         }
     }
     // Links to lower layers are followed before this layer takes anything's place.
     let inodes = inodes(names, tree, layer)?;
     for directory in tree.opaque() {
-        imply(names, directory);
+        imply(names, &directory);
         if names
             .inode(directory.as_bytes())
             .is_some_and(|inode| !is_directory(names, inode))
         {
-            names.remove(directory);
+            names.remove(&directory);
         }
     }
     for (path, inode) in inodes {
@@ -79,9 +79,9 @@ pub(crate) fn apply(names: &mut Names, tree: &Tree, layer: usize) -> Result<(), 
     }
     let mut parents = Parents::default();
     for directory in tree.opaque().filter(|directory| !directory.is_root()) {
-        if names.inode(directory.as_bytes()).is_none() && !names.has_below(directory) {
+        if names.inode(directory.as_bytes()).is_none() && !names.has_below(&directory) {
             let inode = names.new_inode(parents.entry(parent_mode(directory.as_bytes())));
-            names.put(directory.clone(), inode);
+            names.put(directory, inode);
         }
     }
     Ok(())
@@ -110,22 +110,22 @@ fn inodes(
     layer: usize,
 ) -> Result<BTreeMap<TreePath, Inode>, OverlayError> {
     let mut inodes = BTreeMap::new();
-    for (path, entry) in tree.shared() {
+    for (path, entry) in tree.iter() {
         if !matches!(entry.kind, Kind::Whiteout | Kind::HardLink { .. }) {
-            inodes.insert(path.clone(), names.new_inode(Arc::clone(entry)));
+            inodes.insert(path, names.new_inode(Arc::new(entry)));
         }
     }
-    let mut chain: Vec<&TreePath> = Vec::new();
-    for (start, entry) in tree.shared() {
-        let (mut path, mut entry): (&TreePath, &Entry) = (start, entry);
+    let mut chain: Vec<TreePath> = Vec::new();
+    for (start, entry) in tree.iter() {
+        let (mut path, mut entry) = (start.clone(), entry);
         let inode = loop {
-            if let Some(inode) = inodes.get(path) {
+            if let Some(inode) = inodes.get(&path) {
                 break *inode;
             }
-            let Kind::HardLink { to } = &entry.kind else {
+            let Kind::HardLink { to } = entry.kind.clone() else {
                 break NONE;
             };
-            chain.push(path);
+            chain.push(path.clone());
             if chain.len() > tree.len() {
                 let (entry, origin) = (start.display(), entry.origin.clone());
                 return Err(OverlayError::LinkLoop {
@@ -134,7 +134,7 @@ fn inodes(
                     origin,
                 });
             }
-            let next = tree.get(to).filter(|next| next.kind != Kind::Whiteout);
+            let next = tree.get(&to).filter(|next| next.kind != Kind::Whiteout);
             match (next, names.inode(to.as_bytes())) {
                 (Some(next), _) => (path, entry) = (to, next),
                 (None, Some(lower)) => break lower,
@@ -157,7 +157,7 @@ fn inodes(
                 origin,
             });
         }
-        inodes.extend(chain.drain(..).map(|link| (link.clone(), inode)));
+        inodes.extend(chain.drain(..).map(|link| (link, inode)));
     }
     Ok(inodes)
 }

@@ -4,12 +4,21 @@ mod check;
 
 mod error;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+mod interner;
+
+mod ordered;
+
+pub(crate) mod store;
+
+pub(crate) mod walk;
+
+use std::fmt;
 use std::sync::Arc;
 
 use check::{check_entry, check_name, check_same};
 pub use error::{Difference, EntryFault, TreeError};
+use store::{Id, Store};
+use walk::{Step, Walk};
 
 use crate::{Attributes, Entry, Kind, TreePath};
 
@@ -38,12 +47,18 @@ use crate::{Attributes, Entry, Kind, TreePath};
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Tree {
-    entries: BTreeMap<TreePath, Arc<Entry>>,
-    opaque: BTreeSet<TreePath>,
-}
+///
+/// # Memory
+///
+/// An entry takes about 60 bytes and its name's length, whatever its path's: paths, entries and
+/// what they hold are made when asked for. Cloning a tree costs nothing until one of the two changes.
+#[derive(Clone, Default)]
+pub struct Tree(Arc<Store>);
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is put in is the tree's from then on, in whatever form it is kept"
+)]
 impl Tree {
     /// A tree of no entries.
     #[must_use]
@@ -62,11 +77,12 @@ impl Tree {
     /// [`TreeError`]. The tree is as it was before.
     pub fn insert(&mut self, path: TreePath, entry: Entry) -> Result<(), TreeError> {
         check_entry(&path, &entry)?;
-        if let Some(present) = self.entries.get(&path) {
-            return check_same(&path, present, &entry);
+        if let Some(present) = self.get(&path) {
+            return check_same(&path, &present, &entry);
         }
         self.check_place(&path, &entry)?;
-        self.entries.insert(path, Arc::new(entry));
+        self.check_room(&path)?;
+        Arc::make_mut(&mut self.0).insert(&path, &entry);
         Ok(())
     }
 
@@ -81,79 +97,76 @@ impl Tree {
         check_name(&path)?;
         let marker = Entry::directory(Attributes::directory()).with_origin("an opaque marker");
         self.check_ancestors(&path, &marker)?;
-        if let Some(present) = self.entries.get(&path)
-            && present.kind != Kind::Directory
+        if let Some(present) = self
+            .get(&path)
+            .filter(|found| found.kind != Kind::Directory)
         {
-            return Err(below(&path, &path, present, &marker));
+            return Err(below(&path, &path, &present, &marker));
         }
-        self.opaque.insert(path);
+        self.check_room(&path)?;
+        Arc::make_mut(&mut self.0).mark(&path);
         Ok(())
     }
 
     /// The entry at `path`.
     #[must_use]
-    pub fn get(&self, path: &TreePath) -> Option<&Entry> {
-        self.entries.get(path).map(Arc::as_ref)
+    pub fn get(&self, path: &TreePath) -> Option<Entry> {
+        self.0.entry(self.find(path.as_bytes())?)
     }
 
     /// Takes the entry at `path` out, and it alone: what is below a directory stays.
     pub fn remove(&mut self, path: &TreePath) -> Option<Entry> {
-        self.entries.remove(path).map(Arc::unwrap_or_clone)
+        let id = self.find(path.as_bytes())?;
+        Arc::make_mut(&mut self.0).remove(id)
     }
 
     /// Takes out what is at `path` and below it, opaque marks too.
     pub fn remove_all(&mut self, path: &TreePath) {
-        let doomed: Vec<_> = self.below(path).map(|(path, _)| path.clone()).collect();
-        for path in doomed {
-            self.entries.remove(&path);
+        if let Some(id) = self.find(path.as_bytes()) {
+            Arc::make_mut(&mut self.0).remove_all(id);
         }
-        self.entries.remove(path);
-        self.opaque
-            .retain(|marked| marked != path && !marked.is_below(path));
     }
 
     /// All entries, ordered by path.
     ///
     /// This is not the order of the tar: there whiteouts come before their siblings, and missing
     /// parents are added.
-    pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Entry)> {
-        self.entries
-            .iter()
-            .map(|(path, entry)| (path, entry.as_ref()))
+    pub fn iter(&self) -> impl Iterator<Item = (TreePath, Entry)> + use<'_> {
+        self.entries(Walk::new(&self.0))
     }
 
     /// The entries below `directory`, at any depth, ordered by path.
-    pub fn below(&self, directory: &TreePath) -> impl Iterator<Item = (&TreePath, &Entry)> {
-        let start = inside(directory);
-        let end = start.clone();
-        self.entries
-            .range::<[u8], _>((Bound::Included(start.as_slice()), Bound::Unbounded))
-            .skip_while(|(path, _)| path.is_root())
-            .take_while(move |(path, _)| path.as_bytes().starts_with(&end))
-            .map(|(path, entry)| (path, entry.as_ref()))
+    pub fn below(&self, directory: &TreePath) -> impl Iterator<Item = (TreePath, Entry)> + use<'_> {
+        let id = self.find(directory.as_bytes());
+        let walk = id.map(|id| Walk::below(&self.0, id));
+        walk.into_iter().flat_map(|walk| self.entries(walk))
     }
 
     /// The directories that are marked as opaque, ordered by path.
-    pub fn opaque(&self) -> impl Iterator<Item = &TreePath> {
-        self.opaque.iter()
+    pub fn opaque(&self) -> impl Iterator<Item = TreePath> + use<'_> {
+        names(Walk::new(&self.0))
+            .filter(|id| self.0.is_opaque(*id))
+            .map(|id| self.0.path(id))
     }
 
     /// Whether the directory is marked as opaque.
     #[must_use]
     pub fn is_opaque(&self, path: &TreePath) -> bool {
-        self.opaque.contains(path)
+        self.find(path.as_bytes())
+            .is_some_and(|id| self.0.is_opaque(id))
     }
 
     /// The number of entries, opaque marks not counted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.0.len()
     }
 
     /// Whether there is neither an entry nor an opaque mark.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.opaque.is_empty()
+        let root = store::ROOT;
+        !self.0.has_entry(root) && !self.0.is_opaque(root) && !self.0.has_children(root)
     }
 
     /// Puts in all that `other` holds.
@@ -162,38 +175,39 @@ impl Tree {
     ///
     /// As for [`Self::insert`]; what came before the fault is in then.
     pub fn extend(&mut self, other: Self) -> Result<(), TreeError> {
-        for (path, entry) in other.entries {
-            self.insert(path, Arc::unwrap_or_clone(entry))?;
+        for (path, entry) in other.iter() {
+            self.insert(path, entry)?;
         }
-        for path in other.opaque {
+        for path in other.opaque() {
             self.set_opaque(path)?;
         }
         Ok(())
     }
 
-    /// As [`Self::iter`], for those who keep entries.
-    pub(crate) fn shared(&self) -> impl Iterator<Item = (&TreePath, &Arc<Entry>)> {
-        self.entries.iter()
+    /// Its records, for those who go through them all.
+    pub(crate) fn store(&self) -> &Store {
+        &self.0
     }
 
-    /// As [`Self::get`], by bytes and for those who keep entries.
-    pub(crate) fn get_shared(&self, path: &[u8]) -> Option<&Arc<Entry>> {
-        self.entries.get(path)
+    /// Whether an entry stands at `path`.
+    pub(crate) fn has(&self, path: &[u8]) -> bool {
+        self.find(path).is_some_and(|id| self.0.has_entry(id))
     }
 
-    /// As [`Self::insert`], for an entry that another tree holds too.
-    pub(crate) fn insert_shared(
-        &mut self,
-        path: TreePath,
-        entry: &Arc<Entry>,
-    ) -> Result<(), TreeError> {
-        check_entry(&path, entry)?;
-        if let Some(present) = self.entries.get(&path) {
-            return check_same(&path, present, entry);
-        }
-        self.check_place(&path, entry)?;
-        self.entries.insert(path, Arc::clone(entry));
-        Ok(())
+    /// The directories that nobody put in, though something lies in them or they are marked, ordered
+    /// by path. The root is none of them.
+    pub(crate) fn implied(&self) -> impl Iterator<Item = TreePath> + use<'_> {
+        names(Walk::new(&self.0))
+            .filter(|id| *id != store::ROOT && !self.0.has_entry(*id))
+            .map(|id| self.0.path(id))
+    }
+
+    fn find(&self, path: &[u8]) -> Option<Id> {
+        self.0.find(path)
+    }
+
+    fn entries<'a>(&'a self, walk: Walk<'a>) -> impl Iterator<Item = (TreePath, Entry)> + use<'a> {
+        names(walk).filter_map(|id| Some((self.0.path(id), self.0.entry(id)?)))
     }
 
     fn check_place(&self, path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
@@ -202,45 +216,82 @@ impl Tree {
             return Ok(());
         }
         if let Some((child, present)) = self.below(path).next() {
-            return Err(below(child, path, entry, present));
+            return Err(below(&child, path, entry, &present));
         }
         if let Some(marked) = self.first_opaque(path) {
             let marker = Entry::directory(Attributes::directory()).with_origin("an opaque marker");
-            return Err(below(marked, path, entry, &marker));
+            return Err(below(&marked, path, entry, &marker));
         }
         Ok(())
     }
 
     /// The first opaque mark at or below `path`.
-    pub(crate) fn first_opaque(&self, path: &TreePath) -> Option<&TreePath> {
-        let start = inside(path);
-        let range = (Bound::Included(start.as_slice()), Bound::Unbounded);
-        let below = || self.opaque.range::<[u8], _>(range).next();
-        self.opaque
-            .get(path)
-            .or_else(|| below().filter(|marked| marked.is_below(path)))
+    pub(crate) fn first_opaque(&self, path: &TreePath) -> Option<TreePath> {
+        let id = self.find(path.as_bytes())?;
+        std::iter::once(id)
+            .chain(names(Walk::below(&self.0, id)))
+            .find(|id| self.0.is_opaque(*id))
+            .map(|id| self.0.path(id))
     }
 
     fn check_ancestors(&self, path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
         for ancestor in path.ancestors() {
-            if let Some(present) = self.entries.get(ancestor)
-                && present.kind != Kind::Directory
-            {
-                let ancestor = TreePath::from_ancestor(ancestor);
-                return Err(below(path, &ancestor, present, entry));
+            let Some(id) = self.find(ancestor) else {
+                return Ok(());
+            };
+            if !self.0.has_entry(id) || self.0.is_directory(id) {
+                continue;
             }
+            if let Some(present) = self.0.entry(id) {
+                let ancestor = TreePath::from_ancestor(ancestor);
+                return Err(below(path, &ancestor, &present, entry));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, path: &TreePath) -> Result<(), TreeError> {
+        if self.0.is_full() {
+            return Err(TreeError::Full {
+                path: path.display(),
+            });
         }
         Ok(())
     }
 }
 
-/// The least bytes of a path below `directory`.
-fn inside(directory: &TreePath) -> Vec<u8> {
-    let mut start = directory.as_bytes().to_vec();
-    if !start.is_empty() {
-        start.push(b'/');
+impl PartialEq for Tree {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter()) && self.opaque().eq(other.opaque())
     }
-    start
+}
+
+impl Eq for Tree {}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let opaque: Vec<_> = self.opaque().collect();
+        f.debug_struct("Tree")
+            .field("entries", &Entries(self))
+            .field("opaque", &opaque)
+            .finish()
+    }
+}
+
+struct Entries<'a>(&'a Tree);
+
+impl fmt::Debug for Entries<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter()).finish()
+    }
+}
+
+/// The names of a walk.
+fn names(walk: Walk<'_>) -> impl Iterator<Item = Id> + use<'_> {
+    walk.filter_map(|step| match step {
+        Step::At(id) => Some(id),
+        Step::Inside(_) => None,
+    })
 }
 
 fn below(path: &TreePath, parent: &TreePath, above: &Entry, below: &Entry) -> TreeError {

@@ -146,7 +146,7 @@ fn compare(base: &Tree, ours: &Tree, theirs: &Tree, store: Store) {
     assert!(found.is_empty(), "{store} commits otherwise: {found:#?}");
 
     // What is ours alone: removals below what Docker marks as opaque.
-    let below = |path: &TreePath| theirs.opaque().any(|opaque| path.is_below(opaque));
+    let below = |path: &TreePath| theirs.opaque().any(|opaque| path.is_below(&opaque));
     let alone: Vec<_> = ours
         .iter()
         .filter(|(path, _)| theirs.get(path).is_none() && !below(path) && !is_excused(path))
@@ -157,7 +157,7 @@ fn compare(base: &Tree, ours: &Tree, theirs: &Tree, store: Store) {
     let changed: Vec<_> = theirs
         .iter()
         .filter(|(path, _)| ours.get(path).is_none())
-        .filter(|(path, _)| before.get(*path) != docker.get(*path))
+        .filter(|(path, _)| before.get(path) != docker.get(path))
         .map(|(path, entry)| format!("{path}: {}", entry.kind.name()))
         .collect();
     assert!(changed.is_empty(), "{store} alone has {changed:#?}");

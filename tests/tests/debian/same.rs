@@ -18,13 +18,13 @@ pub(crate) struct Fact {
 
 /// All of a tree that has no removals.
 pub(crate) fn facts(tree: &Tree) -> BTreeMap<TreePath, Fact> {
-    let mut groups = BTreeMap::<&TreePath, Vec<&TreePath>>::new();
+    let mut groups = BTreeMap::<TreePath, Vec<TreePath>>::new();
     for (path, _) in tree.iter() {
-        groups.entry(first(tree, path)).or_default().push(path);
+        groups.entry(first(tree, &path)).or_default().push(path);
     }
     let mut facts = BTreeMap::new();
     for (body, names) in groups {
-        let entry = tree.get(body).unwrap();
+        let entry = tree.get(&body).unwrap();
         let (kind, content) = match &entry.kind {
             Kind::File { content, .. } => (
                 Kind::File {
@@ -39,22 +39,22 @@ pub(crate) fn facts(tree: &Tree) -> BTreeMap<TreePath, Fact> {
         attributes.mtime.nanoseconds = 0;
         attributes.user.clear();
         attributes.group.clear();
-        let linked = (names.len() > 1).then(|| names.iter().min().copied().unwrap().clone());
+        let linked = (names.len() > 1).then(|| names.iter().min().unwrap().clone());
         let fact = Fact {
             kind,
             content,
             attributes,
             linked,
         };
-        facts.extend(names.into_iter().map(|name| (name.clone(), fact.clone())));
+        facts.extend(names.into_iter().map(|name| (name, fact.clone())));
     }
     facts
 }
 
 /// Where the hard links that begin at `path` end.
-fn first<'a>(tree: &'a Tree, path: &'a TreePath) -> &'a TreePath {
-    let mut path = path;
-    while let Some(Kind::HardLink { to }) = tree.get(path).map(|entry| &entry.kind) {
+fn first(tree: &Tree, path: &TreePath) -> TreePath {
+    let mut path = path.clone();
+    while let Some(Kind::HardLink { to }) = tree.get(&path).map(|entry| entry.kind) {
         path = to;
     }
     path

@@ -169,7 +169,7 @@ pub(crate) fn listing_of(tree: &Tree) -> Listing {
     let mut groups = BTreeMap::<TreePath, Vec<String>>::new();
     for (path, _) in tree.iter().filter(|(path, _)| !path.is_root()) {
         groups
-            .entry(body(tree, path).0)
+            .entry(body(tree, &path).0)
             .or_default()
             .push(shown(path.as_bytes()));
     }
@@ -177,11 +177,11 @@ pub(crate) fn listing_of(tree: &Tree) -> Listing {
         .iter()
         .filter(|(path, _)| !path.is_root())
         .map(|(path, _)| {
-            let (first, entry) = body(tree, path);
+            let (first, entry) = body(tree, &path);
             let names = &groups[&first];
             listed(
                 shown(path.as_bytes()),
-                entry,
+                &entry,
                 (names.len() > 1).then(|| names.iter().min().unwrap().clone()),
             )
         })
@@ -191,7 +191,7 @@ pub(crate) fn listing_of(tree: &Tree) -> Listing {
 }
 
 /// The entry that a path leads to, through hard links, and where that stands.
-fn body<'a>(tree: &'a Tree, path: &TreePath) -> (TreePath, &'a Entry) {
+fn body(tree: &Tree, path: &TreePath) -> (TreePath, Entry) {
     let mut path = path.clone();
     loop {
         let entry = tree.get(&path).unwrap();

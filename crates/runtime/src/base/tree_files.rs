@@ -11,9 +11,9 @@ use crate::files::{Files, Node, locate};
 
 pub(super) struct TreeFiles<'a>(pub(super) &'a Tree);
 
-impl<'a> TreeFiles<'a> {
+impl TreeFiles<'_> {
     /// The content of a regular file; no symlink is followed.
-    pub(super) fn content(&self, path: &str) -> Option<&'a Content> {
+    pub(super) fn content(&self, path: &str) -> Option<Content> {
         content(self.0, &TreePath::parse(path).ok()?)
     }
 
@@ -43,14 +43,12 @@ impl Files for TreeFiles<'_> {
         let Ok(path) = TreePath::parse(path) else {
             return Ok(None);
         };
-        Ok(match self.0.get(&path).map(|entry| &entry.kind) {
+        Ok(match self.0.get(&path).map(|entry| entry.kind) {
             // A tree need not name the directories above its entries.
             None => self.0.below(&path).next().map(|_| Node::Directory),
             Some(Kind::Directory) => Some(Node::Directory),
             Some(Kind::File { .. } | Kind::HardLink { .. }) => Some(Node::File),
-            Some(Kind::Symlink { target }) => std::str::from_utf8(target)
-                .ok()
-                .map(|target| Node::Symlink(target.to_owned())),
+            Some(Kind::Symlink { target }) => String::from_utf8(target).ok().map(Node::Symlink),
             Some(_) => Some(Node::Other),
         })
     }

@@ -56,6 +56,12 @@ pub enum TreeError {
         /// The path.
         path: String,
     },
+    /// There is no room for more.
+    #[error("`{path}` is one entry too many: a tree holds about four thousand million")]
+    Full {
+        /// The path.
+        path: String,
+    },
     /// The entry could not be written to a tar, or not be read again.
     #[error("`{path}` {fault}")]
     Invalid {

@@ -42,10 +42,10 @@ impl<'a> Writer<'a> {
     pub(super) fn write(mut self, resolved: &Resolved) -> Result<Unpacked, UnpackError> {
         let mut directories = Vec::new();
         for member in resolved.members() {
+            self.member(&member)?;
             if member.kind == MemberKind::Directory {
                 directories.push((member.path, member.attributes, member.is_synthesised));
             }
-            self.member(&member)?;
         }
         for (path, attributes, is_synthesised) in directories.iter().rev() {
             let node = self.open(path)?.into_node();
@@ -66,8 +66,8 @@ impl<'a> Writer<'a> {
     }
 
     fn member(&mut self, member: &Member<'_>) -> Result<(), UnpackError> {
-        let path = member.path;
-        match member.kind {
+        let (path, attributes) = (&member.path, &member.attributes);
+        match &member.kind {
             // Nothing lies below them here.
             MemberKind::Whiteout | MemberKind::Opaque => return Ok(()),
             MemberKind::Directory if path.is_root() => return Ok(()),
@@ -75,30 +75,24 @@ impl<'a> Writer<'a> {
             MemberKind::File { content } => {
                 let mut node = self.make(path, Directory::make_file)?;
                 self.copy(path, content, &mut node)?;
-                self.attributes(path, &node, member.attributes)?;
+                self.attributes(path, &node, attributes)?;
             }
             MemberKind::Symlink { target } => {
                 let node = self.make(path, |at, name| at.make_symlink(name, target))?;
-                self.attributes(path, &node, member.attributes)?;
+                self.attributes(path, &node, attributes)?;
             }
             MemberKind::HardLink { to } => return self.link(path, to),
             MemberKind::Fifo => {
                 let node = self.make(path, |at, name| at.make_special(name, Special::Fifo))?;
-                self.attributes(path, &node, member.attributes)?;
+                self.attributes(path, &node, attributes)?;
             }
             MemberKind::CharDevice { major, minor } => {
-                return self.device(
-                    path,
-                    Special::CharDevice { major, minor },
-                    member.attributes,
-                );
+                let (major, minor) = (*major, *minor);
+                return self.device(path, Special::CharDevice { major, minor }, attributes);
             }
             MemberKind::BlockDevice { major, minor } => {
-                return self.device(
-                    path,
-                    Special::BlockDevice { major, minor },
-                    member.attributes,
-                );
+                let (major, minor) = (*major, *minor);
+                return self.device(path, Special::BlockDevice { major, minor }, attributes);
             }
         }
         self.report.entries += 1;

@@ -4,7 +4,6 @@ use cooperage_digest::{Algorithm, Hasher};
 
 use super::header::padded;
 use super::resolved::{END, Resolved};
-use crate::Content;
 
 /// A file of so many bytes or more gets blocks of its own.
 const OWN_BLOCKS: u64 = 256 * 1024;
@@ -47,8 +46,8 @@ pub(crate) enum Part {
 }
 
 /// Whether a body stands in blocks of its own.
-pub(crate) fn has_own_blocks(body: Option<&Content>) -> bool {
-    body.is_some_and(|content| content.len() >= OWN_BLOCKS)
+pub(crate) fn has_own_blocks(body: Option<u64>) -> bool {
+    body.is_some_and(|len| len >= OWN_BLOCKS)
 }
 
 /// Cuts the tar of a resolved tree into blocks, from its metadata alone.
@@ -71,7 +70,7 @@ pub fn plan_blocks(resolved: &Resolved, rules: BlockRules) -> Vec<Block> {
     for index in 0..resolved.items.len() {
         let body = resolved.body(index);
         let own = has_own_blocks(body);
-        let len = body.map_or(0, Content::len);
+        let len = body.unwrap_or(0);
         let head = u64::from(resolved.items[index].head);
         let grouped = if own { head } else { head + padded(len) };
         let is_full = plan.group + grouped > size;

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::blocks::{Block, BlockRules, Part, has_own_blocks, plan_blocks};
-use super::header::{pad, padded};
-use super::order::Form;
+use super::header::pad;
+use super::order::{Form, Index};
 use super::resolved::{END, Resolved};
-use crate::{Content, Kind, host};
+use crate::{Content, host};
 
 impl Resolved {
     /// Puts the bytes of a block of this tree's plan into `out`, in place of what is there.
@@ -36,10 +36,9 @@ impl Resolved {
                 for index in first..end {
                     self.write_head(index, out);
                     self.check_link(index)?;
-                    let body = self.body(index);
-                    if let Some(content) = body.filter(|_| !has_own_blocks(body)) {
-                        self.append(index, content, 0, content.len(), out)?;
-                        pad(out, content.len());
+                    if let Some(len) = self.body(index).filter(|len| !has_own_blocks(Some(*len))) {
+                        self.append(index, 0, len, out)?;
+                        pad(out, len);
                     }
                 }
                 if is_last {
@@ -55,14 +54,13 @@ impl Resolved {
                     offset: block.offset,
                 };
                 let in_range = self.items.get(index).is_some();
-                let content = if in_range { self.body(index) } else { None };
-                let content = content.ok_or_else(foreign)?;
-                self.append(index, content, start, bytes, out)?;
-                if start + bytes == content.len() {
-                    out.resize(
-                        out.len() + (padded(content.len()) - content.len()) as usize,
-                        0,
-                    );
+                let len = if in_range { self.body(index) } else { None };
+                let len = len
+                    .filter(|len| start + bytes <= *len)
+                    .ok_or_else(foreign)?;
+                self.append(index, start, bytes, out)?;
+                if start + bytes == len {
+                    pad(out, len);
                 }
             }
         }
@@ -100,12 +98,14 @@ impl Resolved {
     fn append(
         &self,
         index: usize,
-        content: &Content,
         start: u64,
         bytes: u64,
         out: &mut Vec<u8>,
     ) -> Result<(), PackError> {
-        let (path, offset) = match content {
+        let Some(content) = self.content(index) else {
+            return Ok(());
+        };
+        let (path, offset) = match &content {
             Content::Bytes(content) => {
                 out.extend_from_slice(&content[start as usize..(start + bytes) as usize]);
                 return Ok(());
@@ -115,7 +115,7 @@ impl Resolved {
         };
         let failed = |source| self.read_error(index, path, source);
         let file = host::open(path).map_err(failed)?;
-        self.check(index, content, path, &file)?;
+        self.check(index, &content, path, &file)?;
         let filled = out.len();
         out.resize(filled + bytes as usize, 0);
         match host::read_exact_at(&file, &mut out[filled..], offset + start) {
@@ -132,10 +132,10 @@ impl Resolved {
         let Form::Link(_) = self.items[index].form else {
             return Ok(());
         };
-        if !self.proofs.contains_key(&index) {
+        if !self.proofs.contains_key(&(index as Index)) {
             return Ok(());
         }
-        let Kind::File { content, .. } = &self.entry(index).kind else {
+        let Some(content) = self.tree.store().content(self.items[index].entry) else {
             return Ok(());
         };
         let Some(path) = content.path() else {
@@ -169,9 +169,12 @@ impl Resolved {
         path: &Path,
         metadata: &std::fs::Metadata,
     ) -> Result<(), PackError> {
-        let known = self.proofs.get(&index).and_then(|proof| proof.identity);
+        let known = self
+            .proofs
+            .get(&(index as Index))
+            .and_then(|proof| proof.identity);
         if known.is_some_and(|known| known != host::identity(metadata)) {
-            let entry = self.items[index].path.display();
+            let entry = self.path(index).display();
             return Err(PackError::Changed {
                 path: path.to_owned(),
                 entry,
@@ -181,7 +184,7 @@ impl Resolved {
     }
 
     fn read_error(&self, index: usize, path: &Path, source: io::Error) -> PackError {
-        let entry = self.items[index].path.display();
+        let entry = self.path(index).display();
         PackError::Read {
             path: path.to_owned(),
             entry,
@@ -190,7 +193,7 @@ impl Resolved {
     }
 
     fn resized(&self, index: usize, path: &Path, planned: u64, actual: u64) -> PackError {
-        let entry = self.items[index].path.display();
+        let entry = self.path(index).display();
         PackError::Resized {
             path: path.to_owned(),
             entry,

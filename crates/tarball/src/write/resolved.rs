@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use cooperage_digest::Digest;
 
 use super::header::{BLOCK, Head, MAX_PAX, padded};
-use super::order::{Form, Item, items};
+use super::order::{Form, Index, Item, items, parent_mode};
 use super::twins::Proof;
 use super::{links, twins};
-use crate::{Attributes, Content, Entry, Kind, Origin, Tree, TreePath};
+use crate::{Attributes, Content, Kind, Origin, Tree, TreePath};
 
 /// Two blocks of zeros end the tar.
 pub(crate) const END: u64 = 2 * BLOCK as u64;
@@ -55,8 +55,9 @@ impl Default for FoldOptions {
 /// opaque mark for its directory: unpackers make them otherwise, each with a mode of its own.
 #[derive(Clone, Debug)]
 pub struct Resolved {
+    pub(crate) tree: Tree,
     pub(crate) items: Vec<Item>,
-    pub(crate) proofs: BTreeMap<usize, Proof>,
+    pub(crate) proofs: BTreeMap<Index, Proof>,
     len: u64,
 }
 
@@ -80,7 +81,7 @@ pub struct Resolved {
 /// let resolved = fold(&tree, &FoldOptions::default())?;
 /// let kinds: Vec<_> = resolved.members().map(|member| member.kind).collect();
 /// assert_eq!(kinds[0], MemberKind::Directory); // `bin`, which nobody put in
-/// assert_eq!(kinds[2], MemberKind::HardLink { to: &TreePath::parse("bin/app")? });
+/// assert_eq!(kinds[2], MemberKind::HardLink { to: TreePath::parse("bin/app")? });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -89,14 +90,15 @@ pub struct Resolved {
 /// When a hard link leads nowhere, to a directory or in a circle, when the records that an entry
 /// needs are longer than readers take, or when a file cannot be read or changes meanwhile.
 pub fn fold(tree: &Tree, options: &FoldOptions) -> Result<Resolved, FoldError> {
-    let mut items = items(tree);
-    links::resolve(&mut items)?;
+    let mut items = items(tree.store());
+    links::resolve(tree.store(), &mut items)?;
     let proofs = if options.fold {
-        twins::fold(&mut items, options)?
+        twins::fold(tree.store(), &mut items, options)?
     } else {
         BTreeMap::new()
     };
     let mut resolved = Resolved {
+        tree: tree.clone(),
         items,
         proofs,
         len: END,
@@ -106,14 +108,14 @@ pub fn fold(tree: &Tree, options: &FoldOptions) -> Result<Resolved, FoldError> {
         scratch.clear();
         let records = resolved.write_head(index, &mut scratch);
         if records > MAX_PAX {
-            let entry = resolved.items[index].path.display();
+            let entry = resolved.path(index).display();
             return Err(FoldError::HeadTooLong {
                 entry,
                 actual: records,
             });
         }
         resolved.items[index].head = scratch.len() as u32;
-        let len = scratch.len() as u64 + padded(resolved.body(index).map_or(0, Content::len));
+        let len = scratch.len() as u64 + padded(resolved.body(index).unwrap_or(0));
         resolved.len = resolved.len.saturating_add(len);
     }
     Ok(resolved)
@@ -126,6 +128,18 @@ impl Resolved {
         self.len
     }
 
+    /// The number of entries of the tar.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether the tar has no entries, but its end alone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// The entries of the tar, in its order.
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
         let mut offset = 0;
@@ -133,143 +147,158 @@ impl Resolved {
             let item = &self.items[index];
             let data_offset = offset + u64::from(item.head);
             let member = Member {
-                path: &item.path,
-                attributes: &item.entry.attributes,
+                path: self.path(index),
+                attributes: self.attributes(item).into_owned(),
                 kind: self.kind(index),
                 is_synthesised: item.form == Form::Parent,
                 offset,
                 data_offset,
-                digest: self.proofs.get(&index).map(|proof| &proof.digest),
-                origin: &item.entry.origin,
+                digest: self
+                    .proofs
+                    .get(&(index as Index))
+                    .map(|proof| &proof.digest),
+                origin: match item.form {
+                    Form::Parent | Form::Opaque => Origin::default(),
+                    _ => self.tree.store().origin(item.entry),
+                },
             };
-            offset = data_offset + padded(self.body(index).map_or(0, Content::len));
+            offset = data_offset + padded(self.body(index).unwrap_or(0));
             member
         })
     }
 
-    /// The bytes that stand behind the head of an item, if it has a body.
-    pub(crate) fn body(&self, index: usize) -> Option<&Content> {
-        match &self.items[index] {
-            Item {
-                form: Form::Plain,
-                entry,
-                ..
-            } => match &entry.kind {
-                Kind::File { content, .. } => Some(content),
-                _ => None,
-            },
-            _ => None,
-        }
+    /// The length of what stands behind the head of an item, if it has a body.
+    pub(crate) fn body(&self, index: usize) -> Option<u64> {
+        let item = &self.items[index];
+        let file = || self.tree.store().file(item.entry);
+        (item.form == Form::Plain).then(file)?.map(|(len, _)| len)
+    }
+
+    /// Where the bytes are that stand behind the head of an item.
+    pub(crate) fn content(&self, index: usize) -> Option<Content> {
+        let item = &self.items[index];
+        let content = || self.tree.store().content(item.entry);
+        (item.form == Form::Plain).then(content)?
+    }
+
+    pub(crate) fn path(&self, index: usize) -> TreePath {
+        self.tree.store().path(self.items[index].name)
     }
 
     /// The name of an item as it is written, without a directory's trailing slash.
-    pub(crate) fn name(&self, index: usize) -> Cow<'_, [u8]> {
-        let item = &self.items[index];
-        let path = item.path.as_bytes();
+    pub(crate) fn name(&self, index: usize) -> Vec<u8> {
+        let (store, item) = (self.tree.store(), &self.items[index]);
+        let mut name = Vec::new();
+        store.write_path(item.name, &mut name);
         match item.form {
-            Form::Plain | Form::Link(_) | Form::Parent if path.is_empty() => Cow::Borrowed(b"."),
-            Form::Plain | Form::Link(_) | Form::Parent => Cow::Borrowed(path),
+            Form::Plain | Form::Link(_) | Form::Parent if name.is_empty() => name.push(b'.'),
+            Form::Plain | Form::Link(_) | Form::Parent => {}
             Form::Whiteout => {
-                let (parent, name) = path.split_at(path.len() - item.path.file_name().len());
-                Cow::Owned([parent, b".wh.", name].concat())
+                let last = name.len() - store.name(item.name).len();
+                name.splice(last..last, *b".wh.");
             }
-            Form::Opaque if path.is_empty() => Cow::Borrowed(b".wh..wh..opq"),
-            Form::Opaque => Cow::Owned([path, b"/.wh..wh..opq"].concat()),
+            Form::Opaque => {
+                if !name.is_empty() {
+                    name.push(b'/');
+                }
+                name.extend_from_slice(b".wh..wh..opq");
+            }
+        }
+        name
+    }
+
+    /// What the head of an item says, for a removal that of its file.
+    fn attributes(&self, item: &Item) -> Cow<'_, Attributes> {
+        let store = self.tree.store();
+        match item.form {
+            Form::Plain | Form::Link(_) => Cow::Borrowed(store.attributes(item.entry)),
+            Form::Parent => {
+                let mode = parent_mode(store.path(item.name).as_bytes());
+                Cow::Owned(Attributes::with_mode(mode))
+            }
+            Form::Whiteout | Form::Opaque => Cow::Owned(Attributes::file()),
         }
     }
 
     /// Appends the head of an item, and gives the length of its PAX records in bytes.
     pub(crate) fn write_head(&self, index: usize, out: &mut Vec<u8>) -> usize {
         let item = &self.items[index];
-        let entry = &*item.entry;
+        let store = self.tree.store();
         let mut name = self.name(index);
-        let (mut link, mut size, mut device) = (&b""[..], 0, (0, 0));
-        let removal = Attributes::file();
-        let (typeflag, attributes) = match item.form {
+        let (mut link, mut device) = (Cow::Borrowed(&b""[..]), (0, 0));
+        let typeflag = match item.form {
             Form::Link(to) => {
-                link = self.items[to].path.as_bytes();
-                (b'1', &entry.attributes)
+                link = Cow::Owned(self.path(to as usize).as_bytes().to_vec());
+                b'1'
             }
-            Form::Whiteout | Form::Opaque => (b'0', &removal),
-            Form::Plain | Form::Parent => {
-                let typeflag = match &entry.kind {
-                    Kind::File { content, .. } => {
-                        size = content.len();
-                        b'0'
-                    }
-                    Kind::Symlink { target } => {
-                        link = target;
-                        b'2'
-                    }
-                    Kind::CharDevice { major, minor } | Kind::BlockDevice { major, minor } => {
-                        device = (*major, *minor);
-                        if matches!(entry.kind, Kind::CharDevice { .. }) {
-                            b'3'
-                        } else {
-                            b'4'
-                        }
-                    }
-                    Kind::Directory => {
-                        name.to_mut().push(b'/');
-                        b'5'
-                    }
-                    Kind::Fifo => b'6',
-                    Kind::HardLink { .. } | Kind::Whiteout => {
-                        unreachable!("links are resolved and whiteouts have a form of their own")
-                    }
-                };
-                (typeflag, &entry.attributes)
-            }
+            Form::Whiteout | Form::Opaque => b'0',
+            Form::Parent => b'5',
+            Form::Plain if store.is_directory(item.entry) => b'5',
+            Form::Plain => match store.other(item.entry) {
+                Some(Kind::Symlink { target }) => {
+                    link = Cow::Borrowed(target);
+                    b'2'
+                }
+                Some(Kind::CharDevice { major, minor }) => {
+                    device = (*major, *minor);
+                    b'3'
+                }
+                Some(Kind::BlockDevice { major, minor }) => {
+                    device = (*major, *minor);
+                    b'4'
+                }
+                Some(Kind::Fifo) => b'6',
+                // Links are resolved, and what else there is has a shape of its own.
+                _ => b'0',
+            },
         };
+        if typeflag == b'5' {
+            name.push(b'/');
+        }
         Head {
             name: &name,
-            attributes,
+            attributes: &self.attributes(item),
             typeflag,
-            size,
-            link,
+            size: self.body(index).unwrap_or(0),
+            link: &link,
             device,
         }
         .write(out)
     }
 
-    fn kind(&self, index: usize) -> MemberKind<'_> {
+    fn kind(&self, index: usize) -> MemberKind {
         let item = &self.items[index];
-        match (item.form, &item.entry.kind) {
-            (Form::Link(to), _) => MemberKind::HardLink {
-                to: &self.items[to].path,
+        match item.form {
+            Form::Link(to) => MemberKind::HardLink {
+                to: self.path(to as usize),
             },
-            (Form::Whiteout, _) => MemberKind::Whiteout,
-            (Form::Opaque, _) => MemberKind::Opaque,
-            (_, Kind::File { content, .. }) => MemberKind::File { content },
-            (_, Kind::Symlink { target }) => MemberKind::Symlink { target },
-            (_, Kind::Fifo) => MemberKind::Fifo,
-            (_, Kind::CharDevice { major, minor }) => MemberKind::CharDevice {
-                major: *major,
-                minor: *minor,
+            Form::Whiteout => MemberKind::Whiteout,
+            Form::Opaque => MemberKind::Opaque,
+            Form::Parent => MemberKind::Directory,
+            Form::Plain => match self.tree.store().kind(item.entry) {
+                Some(Kind::File { content, .. }) => MemberKind::File { content },
+                Some(Kind::Symlink { target }) => MemberKind::Symlink { target },
+                Some(Kind::Fifo) => MemberKind::Fifo,
+                Some(Kind::CharDevice { major, minor }) => MemberKind::CharDevice { major, minor },
+                Some(Kind::BlockDevice { major, minor }) => {
+                    MemberKind::BlockDevice { major, minor }
+                }
+                _ => MemberKind::Directory,
             },
-            (_, Kind::BlockDevice { major, minor }) => MemberKind::BlockDevice {
-                major: *major,
-                minor: *minor,
-            },
-            (_, Kind::Directory | Kind::HardLink { .. } | Kind::Whiteout) => MemberKind::Directory,
         }
-    }
-
-    pub(crate) fn entry(&self, index: usize) -> &Entry {
-        &self.items[index].entry
     }
 }
 
 /// One entry of the tar of a [`Resolved`] tree.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Member<'a> {
     /// Its path; for a whiteout what it removes, for an opaque mark the directory.
-    pub path: &'a TreePath,
+    pub path: TreePath,
     /// What is written of it; meaningless for a whiteout and an opaque mark.
-    pub attributes: &'a Attributes,
+    pub attributes: Attributes,
     /// What it is.
-    pub kind: MemberKind<'a>,
+    pub kind: MemberKind,
     /// Whether it is a parent directory that nobody put into the tree.
     pub is_synthesised: bool,
     /// Where its head begins, in bytes from the start of the tar.
@@ -279,28 +308,28 @@ pub struct Member<'a> {
     /// The SHA-256 digest of a file, where comparing files made it known.
     pub digest: Option<&'a Digest>,
     /// Where it came from.
-    pub origin: &'a Origin,
+    pub origin: Origin,
 }
 
 /// What an entry of a tar is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MemberKind<'a> {
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum MemberKind {
     /// A file with its body.
     File {
         /// Its bytes.
-        content: &'a Content,
+        content: Content,
     },
     /// A directory.
     Directory,
     /// A symbolic link.
     Symlink {
         /// Where it points.
-        target: &'a [u8],
+        target: Vec<u8>,
     },
     /// Another name of an entry before it.
     HardLink {
         /// That entry.
-        to: &'a TreePath,
+        to: TreePath,
     },
     /// A named pipe.
     Fifo,

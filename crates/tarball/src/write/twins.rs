@@ -8,11 +8,12 @@ use std::num::NonZeroUsize;
 use cooperage_digest::{Algorithm, Digest, Hasher};
 use rayon::prelude::*;
 
-use super::order::{Form, Item};
+use super::order::{Form, Index, Item};
 use super::{FoldError, FoldOptions};
+use crate::Content;
 use crate::content::{CHUNK, fill};
 use crate::host::{self, Identity};
-use crate::{Attributes, Content, Entry, Kind};
+use crate::tree::store::Store;
 
 /// Files shorter than this, in bytes, are not folded: a link entry has a head as well.
 const MIN_LEN: u64 = 64 * 1024;
@@ -30,16 +31,17 @@ pub(crate) struct Proof {
 
 /// Makes files links to the first of their kind, and gives what was learnt of those that were read.
 pub(crate) fn fold(
+    store: &Store,
     items: &mut [Item],
     options: &FoldOptions,
-) -> Result<BTreeMap<usize, Proof>, FoldError> {
-    let suspects = suspects(items);
+) -> Result<BTreeMap<Index, Proof>, FoldError> {
+    let suspects = suspects(store, items);
     if suspects.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let found = with_threads(options.threads, || compare(items, suspects))??;
+    let found = with_threads(options.threads, || compare(store, items, suspects))??;
     let mut moved = BTreeMap::new();
-    let mut leaders: BTreeMap<(usize, &Digest), usize> = BTreeMap::new();
+    let mut leaders: BTreeMap<(usize, &Digest), Index> = BTreeMap::new();
     for (index, (bucket, proof)) in &found {
         let leader = *leaders.entry((*bucket, &proof.digest)).or_insert(*index);
         if leader != *index {
@@ -49,7 +51,7 @@ pub(crate) fn fold(
     for (index, item) in items.iter_mut().enumerate() {
         let leader = match item.form {
             Form::Link(leader) => moved.get(&leader),
-            _ => moved.get(&index),
+            _ => moved.get(&(index as Index)),
         };
         if let Some(leader) = leader {
             item.form = Form::Link(*leader);
@@ -63,57 +65,46 @@ pub(crate) fn fold(
 
 /// Files that may fold, by index, with a number that those of one length and one set of attributes
 /// share. None has its number for itself.
-fn suspects(items: &[Item]) -> Vec<(usize, usize)> {
-    let mut by_len: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+fn suspects(store: &Store, items: &[Item]) -> Vec<(Index, usize)> {
+    let mut alike: BTreeMap<(u64, u32), Vec<Index>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
-        if let Some(len) = foldable_len(item) {
-            by_len.entry(len).or_default().push(index);
+        if let Some(len) = foldable_len(store, item) {
+            let attributes = store.attributes_id(item.entry);
+            let alike = alike.entry((len, attributes)).or_default();
+            alike.push(index as Index);
         }
     }
-    let mut suspects = Vec::new();
-    let mut bucket = 0;
-    for indices in by_len.into_values().filter(|indices| indices.len() > 1) {
-        let mut classes: BTreeMap<&Attributes, Vec<usize>> = BTreeMap::new();
-        for index in indices {
-            classes
-                .entry(&items[index].entry.attributes)
-                .or_default()
-                .push(index);
-        }
-        for class in classes.into_values().filter(|class| class.len() > 1) {
-            suspects.extend(class.into_iter().map(|index| (index, bucket)));
-            bucket += 1;
-        }
-    }
-    suspects
+    let classes = alike.into_values().filter(|class| class.len() > 1);
+    let numbered = classes.enumerate();
+    numbered
+        .flat_map(|(bucket, class)| class.into_iter().map(move |index| (index, bucket)))
+        .collect()
 }
 
 /// The length of a file that may fold: only root can write to it through either name.
-fn foldable_len(item: &Item) -> Option<u64> {
-    let Entry {
-        attributes,
-        kind: Kind::File {
-            content,
-            fold: true,
-        },
-        ..
-    } = &*item.entry
-    else {
+fn foldable_len(store: &Store, item: &Item) -> Option<u64> {
+    if item.form != Form::Plain {
         return None;
-    };
+    }
+    let (len, fold) = store.file(item.entry)?;
+    let attributes = store.attributes(item.entry);
     let of_root = attributes.uid == 0 && attributes.gid == 0 && attributes.mode & 0o022 == 0;
-    (of_root && item.form == Form::Plain && content.len() >= MIN_LEN).then(|| content.len())
+    (fold && of_root && len >= MIN_LEN).then_some(len)
 }
 
-type Found = BTreeMap<usize, (usize, Proof)>;
+type Found = BTreeMap<Index, (usize, Proof)>;
 
 /// Reads the suspects: samples first, then in whole those whose samples are equal.
-fn compare(items: &[Item], suspects: Vec<(usize, usize)>) -> Result<Found, FoldError> {
+fn compare(
+    store: &Store,
+    items: &[Item],
+    suspects: Vec<(Index, usize)>,
+) -> Result<Found, FoldError> {
     let sampled: Vec<_> = suspects
         .into_par_iter()
-        .map(|at| (at, read(items, at.0, sample)))
+        .map(|at| (at, read(store, &items[at.0 as usize], sample)))
         .collect();
-    let mut alike: BTreeMap<(usize, Digest), Vec<usize>> = BTreeMap::new();
+    let mut alike: BTreeMap<(usize, Digest), Vec<Index>> = BTreeMap::new();
     for ((index, bucket), sample) in sampled {
         alike
             .entry((bucket, sample?.digest))
@@ -127,7 +118,7 @@ fn compare(items: &[Item], suspects: Vec<(usize, usize)>) -> Result<Found, FoldE
         .collect();
     let hashed: Vec<_> = alike
         .into_par_iter()
-        .map(|at| (at, read(items, at.0, whole)))
+        .map(|at| (at, read(store, &items[at.0 as usize], whole)))
         .collect();
     let mut found = BTreeMap::new();
     for ((index, bucket), proof) in hashed {
@@ -156,13 +147,12 @@ fn with_threads<T: Send>(
 /// What is done with the bytes of a file, given its length.
 type Summary = fn(&mut Hasher, &mut dyn ReadAt, u64) -> io::Result<()>;
 
-fn read(items: &[Item], index: usize, summary: Summary) -> Result<Proof, FoldError> {
-    let item = &items[index];
-    let Kind::File { content, .. } = &item.entry.kind else {
+fn read(store: &Store, item: &Item, summary: Summary) -> Result<Proof, FoldError> {
+    let Some(content) = store.content(item.entry) else {
         unreachable!("only files may fold");
     };
     let mut hasher = Hasher::new(Algorithm::Sha256);
-    let identity = match content {
+    let identity = match &content {
         Content::Bytes(bytes) => summary(&mut hasher, &mut &**bytes, content.len()).map(|()| None),
         Content::File { path, len } => {
             summarise_file(&mut hasher, path, 0, *len, true, summary).map(Some)
@@ -173,7 +163,7 @@ fn read(items: &[Item], index: usize, summary: Summary) -> Result<Proof, FoldErr
     };
     let identity = identity.map_err(|source| FoldError::Read {
         path: content.path().map(Into::into).unwrap_or_default(),
-        entry: item.path.display(),
+        entry: store.path(item.name).display(),
         source,
     })?;
     Ok(Proof {

@@ -99,7 +99,7 @@ fn setuid_and_capabilities_are_repeated_on_every_name() {
     let resolved = resolve(&tree);
     assert_eq!(links(&resolved), ["b -> a"]);
     for member in resolved.members() {
-        assert_eq!(*member.attributes, attributes);
+        assert_eq!(member.attributes, attributes);
     }
     let tar = pack(&resolved);
     let count = tar

@@ -11,7 +11,7 @@ fn directory(mode: u32) -> Entry {
 
 /// One line an entry.
 fn show(tree: &Tree) -> Vec<String> {
-    let line = |(path, entry): (&TreePath, &Entry)| match &entry.kind {
+    let line = |(path, entry): (TreePath, Entry)| match &entry.kind {
         Kind::File {
             content: Content::Bytes(bytes),
             ..

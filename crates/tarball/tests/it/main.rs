@@ -9,5 +9,6 @@ mod layers;
 mod order;
 mod read;
 mod scan;
+mod tree;
 mod unpack;
 mod write;

@@ -84,7 +84,9 @@ fn a_path_and_its_own_whiteout() {
         .collect();
     assert_eq!(whiteouts, ["g"]);
     assert_eq!(
-        tree.opaque().map(ToString::to_string).collect::<Vec<_>>(),
+        tree.opaque()
+            .map(|path| path.to_string())
+            .collect::<Vec<_>>(),
         ["d", "o", "o/p"]
     );
 }
@@ -130,8 +132,7 @@ with tarfile.open(sys.argv[2], 'w', format=getattr(tarfile, sys.argv[1])) as t:
         let tree = Tree::from_tar(out.as_ref(), &ReadOptions::default()).unwrap();
         // What the formats round differently is made equal.
         let mut plain = Tree::new();
-        for (path, entry) in tree.iter() {
-            let mut entry = entry.clone();
+        for (path, mut entry) in tree.iter() {
             entry.attributes = Attributes::with_mode(entry.attributes.mode & 0o700);
             if let Kind::File { content, .. } = &mut entry.kind {
                 let mut body = Vec::new();
@@ -277,12 +278,12 @@ proptest! {
         prop_assert!(again.opaque().eq(tree.opaque()));
         // Nothing depends on the order of insertion.
         let mut backwards = Tree::new();
-        let entries: Vec<_> = tree.iter().map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        let entries: Vec<_> = tree.iter().collect();
         for (path, entry) in entries.into_iter().rev() {
             backwards.insert(path, entry).unwrap();
         }
         for path in tree.opaque() {
-            backwards.set_opaque(path.clone()).unwrap();
+            backwards.set_opaque(path).unwrap();
         }
         prop_assert!(tar_of(&backwards) == tar);
     }

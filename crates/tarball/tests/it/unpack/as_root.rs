@@ -96,8 +96,8 @@ fn everything_is_as_it_is() {
         if matches!(entry.kind, Kind::HardLink { .. } | Kind::File { .. }) {
             continue;
         }
-        let found = scanned.get(path).unwrap();
-        assert_eq!(whole(entry.clone()), *found, "{path}");
+        let found = scanned.get(&path).unwrap();
+        assert_eq!(whole(entry), found, "{path}");
     }
     let look = |name: &str| std::fs::symlink_metadata(out.join(name)).unwrap();
     assert_eq!(look("closed/file").ino(), look("closed/again").ino());

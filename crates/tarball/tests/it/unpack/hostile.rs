@@ -88,7 +88,7 @@ fn unpacked(layers: &[&[Line]], place: &Path, canary: &Path) -> Result<Vec<Strin
     let tree = overlay(&trees).map_err(|error| said(&error))?;
     leaving_out(&tree, &out).map_err(|error| said(&error))?;
     let scanned = scanned(&out);
-    let line = |(path, entry): (&TreePath, &Entry)| match &entry.kind {
+    let line = |(path, entry): (TreePath, Entry)| match &entry.kind {
         Kind::Symlink { target } => {
             let target = String::from_utf8_lossy(target).replace(text, "CANARY");
             format!("{path} -> {target}")
