@@ -11,8 +11,7 @@ use cooperage_daemon_archive::Report;
 use cooperage_image_spec::{Descriptor, Platform};
 use cooperage_layout::{GcOptions, Layout};
 use cooperage_plan::{
-    BuildError, BuildOptions, Built, BuiltImage, LayerContent, LayerMetadata, Plan, build,
-    check_base, layer_tree,
+    BuildOptions, Built, BuiltImage, LayerMetadata, Plan, Trees, build_trees, check_base,
 };
 use cooperage_transport::{DestinationOptions, Location, Medium};
 use serde_json::{Value, json};
@@ -63,9 +62,11 @@ pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
     let options = args.plan.build_options(&media, context);
     check_outputs(&args.output)?;
     note_names(&args.output, &plan, context);
+    // Nothing is written before these are found good.
+    let trees = Trees::of(&plan, &options)?;
     check(&plan, args.check_base, &options)?;
 
-    let (built, written) = write_all(args, &plan, &options)?;
+    let (built, written) = write_all(args, &plan, &trees, &options)?;
     let json = || summary(&plan, &built, &written);
     let mut files = Staged::default();
     if let Some(file) = &args.digest_file {
@@ -117,22 +118,9 @@ fn note_names(outputs: &[Location], plan: &Plan, context: &Context) {
     }
 }
 
-/// Finds the faults that can be found before anything is written.
+/// Finds what the programs lack on their bases, if that is asked for.
 fn check(plan: &Plan, with_base: bool, options: &BuildOptions<'_>) -> Result<()> {
-    if plan.images.is_empty() {
-        return Err(BuildError::NoImage.into());
-    }
     for image in &plan.images {
-        for layer in &image.layers {
-            if let LayerContent::Entries { entries, .. } = &layer.content {
-                layer_tree(entries, options.root, options.modes).map_err(|source| {
-                    BuildError::Tree {
-                        layer: layer.name.clone().unwrap_or_else(|| "layer".into()),
-                        source,
-                    }
-                })?;
-            }
-        }
         let (true, Some(base)) = (with_base, &image.base) else {
             continue;
         };
@@ -153,6 +141,7 @@ fn check(plan: &Plan, with_base: bool, options: &BuildOptions<'_>) -> Result<()>
 fn write_all(
     args: &BuildArgs,
     plan: &Plan,
+    trees: &Trees,
     options: &BuildOptions<'_>,
 ) -> Result<(Built, Vec<Written>)> {
     let first = match &args.output[..] {
@@ -165,14 +154,14 @@ fn write_all(
             .tempdir()
             .context("cannot make a temporary image layout")?;
         let layout = Layout::create(directory.path())?;
-        let built = build(&unnamed(plan), &layout, options)?;
+        let built = build_trees(&unnamed(plan), trees, &layout, options)?;
         let mut written = Vec::new();
         for output in &args.output {
             written.push(copy_to(&layout, &built, output, args, plan, options)?);
         }
         return Ok((built, written));
     };
-    let (built, at_first) = build_to(first, args, plan, options)?;
+    let (built, at_first) = build_to(first, args, plan, trees, options)?;
     let mut written = vec![at_first];
     if args.output.len() > 1 {
         let layout = Layout::open(first.path())?;
@@ -210,6 +199,7 @@ fn build_to(
     location: &Location,
     args: &BuildArgs,
     plan: &Plan,
+    trees: &Trees,
     options: &BuildOptions<'_>,
 ) -> Result<(Built, Written)> {
     let is_new = location.medium() == Medium::Oci && !location.path().join("oci-layout").exists();
@@ -218,7 +208,7 @@ fn build_to(
         names: names(&sink, location, plan),
         ..plan.clone()
     };
-    match build(&plan, &sink, options) {
+    match build_trees(&plan, trees, &sink, options) {
         Ok(built) => {
             let written = Written {
                 report: sink.finish()?.report,

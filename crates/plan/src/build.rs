@@ -10,8 +10,11 @@ use cooperage_commit::{
     form_index, write,
 };
 use cooperage_image_spec::{Descriptor, MediaType, Platform};
+use cooperage_tarball::Tree;
 
-use crate::{BasePlan, ImagePlan, LayerMetadata, MetadataError, Plan, TreePlanError, build_layer};
+use crate::lanes::in_lanes;
+use crate::layer::{build_tree, tree_of};
+use crate::{BasePlan, ImagePlan, LayerMetadata, MetadataError, Plan, TreePlanError};
 
 /// Whether entries must say their mode.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -199,20 +202,57 @@ pub enum BuildError {
     NoImage,
 }
 
+/// The trees of a plan's layers.
+///
+/// To make them finds most of what can be wrong with a plan: files that are not there, and entries
+/// that contradict each other.
+#[derive(Clone, Debug)]
+pub struct Trees(Vec<Vec<Option<Tree>>>);
+
+impl Trees {
+    /// Makes the trees of all layers that a plan gives by their entries; nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Tree`] for the first layer that makes none, and [`BuildError::NoImage`].
+    pub fn of(plan: &Plan, options: &BuildOptions<'_>) -> Result<Self, BuildError> {
+        if plan.images.is_empty() {
+            return Err(BuildError::NoImage);
+        }
+        let of_image = |image: &ImagePlan| {
+            let layers = image.layers.iter();
+            layers.map(|layer| tree_of(layer, options)).collect()
+        };
+        let trees = plan.images.iter().map(of_image);
+        Ok(Self(trees.collect::<Result<_, _>>()?))
+    }
+}
+
 /// Builds a plan's images into a sink and publishes the result under the plan's names, or without
 /// a name if it has none.
 ///
-/// Layers go to the sink as they are made, the names come last: if it fails, the sink shows what
+/// Layers go to the sink as they are made, two at a time, the names come last: if it fails, the sink shows what
 /// it showed before.
 pub fn build(
     plan: &Plan,
     sink: &(impl Sink + ?Sized),
     options: &BuildOptions<'_>,
 ) -> Result<Built, BuildError> {
+    build_trees(plan, &Trees::of(plan, options)?, sink, options)
+}
+
+/// As [`build`], with the trees of this very plan.
+pub fn build_trees(
+    plan: &Plan,
+    trees: &Trees,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<Built, BuildError> {
     let images = plan
         .images
         .iter()
-        .map(|image| build_one(image, sink, options))
+        .zip(&trees.0)
+        .map(|(image, trees)| build_one(image, trees, sink, options))
         .collect::<Result<Vec<_>, _>>()?;
     let descriptor = match (&plan.index, &images[..]) {
         (_, []) => return Err(BuildError::NoImage),
@@ -240,8 +280,13 @@ pub fn build(
     Ok(Built { descriptor, images })
 }
 
+/// So many layers of an image are made at the same time: while one is hashed to its end and synced,
+/// the next is compressed. More would keep no processor busier, and need their blocks' memory.
+const LAYERS_AT_ONCE: usize = 2;
+
 fn build_one(
     image: &ImagePlan,
+    trees: &[Option<Tree>],
     sink: &(impl Sink + ?Sized),
     options: &BuildOptions<'_>,
 ) -> Result<BuiltImage, BuildError> {
@@ -249,11 +294,11 @@ fn build_one(
         Some(plan) => Some(open_base(plan, image.platform.as_ref(), options)?),
         None => None,
     };
-    let layers = image
-        .layers
-        .iter()
-        .map(|layer| build_layer(layer, sink, options))
-        .collect::<Result<Vec<_>, _>>()?;
+    let layers: Vec<_> = image.layers.iter().zip(trees).collect();
+    let lanes = LAYERS_AT_ONCE.min(options.threads.get());
+    let layers = in_lanes(&layers, lanes, |(layer, tree)| {
+        build_tree(layer, tree.as_ref(), sink, options)
+    })?;
     let formed = build_image(image, &layers, opened.as_ref().map(|(_, base)| base))?;
     let mut base_layers = 0;
     if let Some((source, base)) = &opened {

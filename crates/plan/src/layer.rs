@@ -9,6 +9,7 @@ use cooperage_commit::{DEFAULT_TAR_LIMIT, Layer, LayerForm, PackOptions, adopt, 
 use cooperage_compress::Encoding;
 use cooperage_digest::Algorithm;
 use cooperage_image_spec::{History, MAX_DOCUMENT_SIZE};
+use cooperage_tarball::Tree;
 
 use crate::{
     BuildError, BuildOptions, LayerContent, LayerMetadata, LayerPlan, TarForm, host, layer_tree,
@@ -23,17 +24,38 @@ pub fn build_layer(
     sink: &(impl Sink + ?Sized),
     options: &BuildOptions<'_>,
 ) -> Result<LayerMetadata, BuildError> {
+    build_tree(plan, tree_of(plan, options)?.as_ref(), sink, options)
+}
+
+/// The tree of a layer that is given by its entries.
+pub(crate) fn tree_of(
+    plan: &LayerPlan,
+    options: &BuildOptions<'_>,
+) -> Result<Option<Tree>, BuildError> {
+    let LayerContent::Entries { entries, .. } = &plan.content else {
+        return Ok(None);
+    };
+    let tree = layer_tree(entries, options.root, options.modes);
+    tree.map(Some).map_err(|source| BuildError::Tree {
+        layer: plan.name.clone().unwrap_or_else(|| "layer".into()),
+        source,
+    })
+}
+
+/// As [`build_layer`], with [`tree_of`] the plan.
+pub(crate) fn build_tree(
+    plan: &LayerPlan,
+    tree: Option<&Tree>,
+    sink: &(impl Sink + ?Sized),
+    options: &BuildOptions<'_>,
+) -> Result<LayerMetadata, BuildError> {
     let encoding = plan.encoding.unwrap_or_default();
     let name = plan.name.as_deref().unwrap_or("layer");
     let mut layer = match &plan.content {
-        LayerContent::Entries { entries, fold } => {
-            let tree = layer_tree(entries, options.root, options.modes).map_err(|source| {
-                BuildError::Tree {
-                    layer: name.to_owned(),
-                    source,
-                }
-            })?;
-            pack(&tree, &pack_options(name, encoding, *fold, options), sink)?
+        LayerContent::Entries { fold, .. } => {
+            let none = Tree::new();
+            let tree = tree.unwrap_or(&none);
+            pack(tree, &pack_options(name, encoding, *fold, options), sink)?
         }
         LayerContent::Tar { file, form } => build_tar(
             &options.root.join(file),

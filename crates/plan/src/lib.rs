@@ -43,6 +43,7 @@ mod error;
 mod fields;
 mod host;
 mod image;
+mod lanes;
 mod layer;
 mod metadata;
 mod model;
@@ -51,8 +52,8 @@ mod print;
 mod tree;
 
 pub use build::{
-    Bases, BuildError, BuildOptions, Built, BuiltImage, Modes, NoBases, build, build_image,
-    open_base,
+    Bases, BuildError, BuildOptions, Built, BuiltImage, Modes, NoBases, Trees, build, build_image,
+    build_trees, open_base,
 };
 pub use check::{CheckError, check_base};
 pub use error::PlanError;

@@ -1,15 +1,14 @@
 //! A layer's lines become a tree.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use cooperage_runtime::{AddError, Features};
 use cooperage_tarball::{
-    Attributes, Content, Entry, Kind, Mtime, PathError, Tree, TreeError, TreePath,
+    Attributes, Content, Entry, Kind, Mtime, Origin, PathError, Tree, TreeError, TreePath,
 };
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::{EntryAttributes, EntryKind, EntryPlan, Modes, host};
 
@@ -91,6 +90,7 @@ pub fn layer_tree(entries: &[EntryPlan], root: &Path, modes: Modes) -> Result<Tr
             modes,
             entry,
             origin: origin(entry),
+            shared: origin(entry).into(),
         }
         .add()?;
     }
@@ -111,6 +111,8 @@ struct Adder<'a> {
     modes: Modes,
     entry: &'a EntryPlan,
     origin: String,
+    /// The same, for all entries that come of it.
+    shared: Origin,
 }
 
 impl Adder<'_> {
@@ -194,7 +196,7 @@ impl Adder<'_> {
         kind: Kind,
         attributes: Attributes,
     ) -> Result<(), TreePlanError> {
-        let entry = Entry::new(kind, attributes).with_origin(self.origin.clone());
+        let entry = Entry::new(kind, attributes).with_origin(self.shared.clone());
         Ok(self.tree.insert(path, entry)?)
     }
 
@@ -268,10 +270,11 @@ impl Adder<'_> {
     ) -> Result<(), TreePlanError> {
         let top = self.root.join(dir);
         let at = path.map_or_else(|| ".".into(), TreePath::display);
+        let origin = self.origin.clone();
         let failed = |file: &Path, source: io::Error| TreePlanError::File {
             file: file.to_owned(),
             entry: at.clone(),
-            origin: self.origin.clone(),
+            origin: origin.clone(),
             source,
         };
         let metadata = fs::metadata(&top).map_err(|source| failed(&top, source))?;
@@ -284,23 +287,17 @@ impl Adder<'_> {
                 found: host::type_name(metadata.file_type()),
             });
         }
-        // Collected first, so that the order in which a directory is listed cannot choose which
-        // of two faults is reported.
-        let mut found = BTreeMap::new();
-        for item in WalkDir::new(&top)
-            .follow_root_links(true)
-            .sort_by_file_name()
-        {
+        // Sorted, so that the order in which a directory is listed cannot choose which of two
+        // faults is reported.
+        let walk = WalkDir::new(&top).follow_root_links(true);
+        for item in walk.sort_by_file_name() {
             let item = item.map_err(|error| {
                 let file = error.path().unwrap_or(&top).to_owned();
                 failed(&file, error.into())
             })?;
             if let Ok(below) = item.path().strip_prefix(&top) {
-                found.insert(below.to_owned(), item.path().to_owned());
+                self.add_below(path, below, &item, dir_mode)?;
             }
-        }
-        for (below, file) in found {
-            self.add_below(path, &below, &file, dir_mode)?;
         }
         Ok(())
     }
@@ -309,9 +306,10 @@ impl Adder<'_> {
         &mut self,
         path: Option<&TreePath>,
         below: &Path,
-        file: &Path,
+        item: &DirEntry,
         dir_mode: Option<u32>,
     ) -> Result<(), TreePlanError> {
+        let (file, kind) = (item.path(), item.file_type());
         let name = below.as_os_str().as_encoded_bytes();
         let path = match (path, name.is_empty()) {
             (None, true) => return Ok(()),
@@ -337,7 +335,6 @@ impl Adder<'_> {
             origin: self.origin.clone(),
             source,
         };
-        let kind = fs::symlink_metadata(file).map_err(failed)?.file_type();
         if kind.is_dir() || below.as_os_str().is_empty() {
             // With no mode for directories they get the default: a mode given for the files of a
             // tree would lock everyone out of its directories.
