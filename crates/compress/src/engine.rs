@@ -46,8 +46,8 @@ pub type BlockSink<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 /// has a record; there is one for each block. zstd without any bytes is one empty frame.
 ///
 /// The result does not depend on `threads`. With one thread everything happens on the calling
-/// thread; else up to `threads` workers compress beside it. With *P* workers at most 2*P* + 3
-/// blocks are in memory, each with its stored form, which is never more than 1/8 and 4 KiB larger.
+/// thread; else up to `threads` workers compress beside it. With *P* workers at most *P* + 3 blocks
+/// are in memory, each with its stored form, which is never more than 1/8 and 4 KiB larger.
 ///
 /// # Errors
 ///
@@ -164,6 +164,7 @@ impl Slot {
         blocks: &B,
         index: usize,
         encoder: &mut dyn BlockEncoder,
+        room: &mut Vec<u8>,
     ) -> Result<(), EncodeError<B::Error>> {
         self.raw.clear();
         self.stored.clear();
@@ -172,7 +173,10 @@ impl Slot {
             .map_err(|source| EncodeError::Read { index, source })?;
         self.crc32 = crc32fast::hash(&self.raw);
         if !self.raw.is_empty() {
-            encoder.encode(&self.raw, &mut self.stored)?;
+            // Codecs touch room for the worst case. There is one such room a worker, not one a
+            // block, and the block keeps what it needs.
+            encoder.encode(&self.raw, room)?;
+            self.stored.extend_from_slice(room);
         }
         Ok(())
     }
@@ -184,9 +188,9 @@ fn inline<B: Blocks + ?Sized>(
     output: &mut Output<'_, '_>,
 ) -> Result<(), EncodeError<B::Error>> {
     let mut encoder = codec::block_encoder(encoding)?;
-    let mut slot = Slot::default();
+    let (mut slot, mut room) = (Slot::default(), Vec::new());
     for index in 0..blocks.count() {
-        slot.fill(blocks, index, &mut *encoder)?;
+        slot.fill(blocks, index, &mut *encoder, &mut room)?;
         output.put(&slot).map_err(EncodeError::Write)?;
     }
     Ok(())
@@ -200,7 +204,7 @@ fn in_parallel<B: Blocks + ?Sized>(
 ) -> Result<(), EncodeError<B::Error>> {
     let encoders = (0..workers).map(|_| codec::block_encoder(encoding));
     let encoders = encoders.collect::<Result<Vec<_>, _>>()?;
-    let pool = &Pool::new(blocks.count(), 2 * workers + 3);
+    let pool = &Pool::new(blocks.count(), workers + 3);
     thread::scope(|scope| {
         // Also when the sink fails or panics, the workers end and the scope with them.
         let _stop = StopOnDrop(pool);
@@ -233,11 +237,13 @@ fn work<B: Blocks + ?Sized>(
     encoder: &mut dyn BlockEncoder,
     pool: &Pool<Failure<B::Error>>,
 ) {
+    let mut room = Vec::new();
     while let Some((index, mut slot)) = pool.take() {
         // Caught, so that whoever waits for this block learns of it; nothing that the panic left
         // half done is used again.
-        let filled =
-            panic::catch_unwind(AssertUnwindSafe(|| slot.fill(blocks, index, &mut *encoder)));
+        let filled = panic::catch_unwind(AssertUnwindSafe(|| {
+            slot.fill(blocks, index, &mut *encoder, &mut room)
+        }));
         pool.deliver(
             index,
             match filled {
