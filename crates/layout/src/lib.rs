@@ -61,6 +61,7 @@
 struct Readme;
 
 mod document;
+mod early;
 mod edit;
 mod files;
 mod find;

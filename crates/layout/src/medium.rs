@@ -8,6 +8,7 @@ use cooperage_digest::{Algorithm, HashingWriter, VerifyError, VerifyingReader};
 use cooperage_image_spec::{Descriptor, annotations};
 use tempfile::NamedTempFile;
 
+use crate::early::EarlySync;
 use crate::files::{self, Existing};
 use crate::layout::BLOBS;
 use crate::{Layout, host};
@@ -93,6 +94,7 @@ impl Sink for Layout {
         let file = BufWriter::with_capacity(BUFFER, file);
         Ok(Box::new(Writer {
             bytes: HashingWriter::new(file, algorithm),
+            early: EarlySync::default(),
             layout,
         }))
     }
@@ -136,13 +138,17 @@ impl Drop for InFlight<'_> {
 
 struct Writer<'a> {
     bytes: HashingWriter<BufWriter<NamedTempFile>>,
+    early: EarlySync,
     // Dropped after the file.
     layout: InFlight<'a>,
 }
 
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.write(bytes)
+        let taken = self.bytes.write(bytes)?;
+        let file = self.bytes.get_mut().get_ref().as_file();
+        self.early.wrote(file, taken as u64);
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -155,6 +161,7 @@ impl BlobWriter for Writer<'_> {
     fn finish(self: Box<Self>, expected: Option<&Descriptor>) -> Result<Written, Error> {
         let Self {
             bytes,
+            early,
             layout: in_flight,
         } = *self;
         let layout = in_flight.0;
@@ -166,6 +173,7 @@ impl BlobWriter for Writer<'_> {
         let file = file
             .into_inner()
             .map_err(|error| cannot_write(error.into_error()))?;
+        early.finish().map_err(cannot_write)?;
         if layout.verified().contains(&written.digest) && layout.blob_path(&written.digest).exists()
         {
             return Ok(written);
