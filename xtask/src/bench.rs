@@ -116,7 +116,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Builds cooperage as it is released.
 fn build(target: &Path) -> Result<PathBuf> {
-    let build = "build --quiet --release --package cooperage-cli".split(' ');
+    let build = "build --quiet --release --package cooperage-cli --bin cooperage".split(' ');
     let build: Vec<_> = build.collect();
     Step::new("cooperage, as it is released", cargo(&build)).run(TWO_HOURS)?;
     Ok(target.join("release/cooperage"))

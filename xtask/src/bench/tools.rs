@@ -24,7 +24,7 @@ pub(super) struct Tool {
 /// How it is told to.
 #[derive(Clone, Debug)]
 enum Way {
-    /// A plan to an image layout.
+    /// A plan to an image layout that has an empty image.
     Cooperage {
         program: PathBuf,
         encoder: &'static str,
@@ -143,9 +143,13 @@ impl Tool {
                 encoder,
                 fold,
             } => {
-                let plan = out.join("bench.plan");
+                let (empty, plan) = (out.join("empty.plan"), out.join("bench.plan"));
+                fs::write(&empty, format!("{}\n", first_line_of_plan()))?;
                 fs::write(&plan, plan_text(&made.path, encoder, *fold)?)?;
                 let output = format!("oci:{}:bench", out.join("layout").display());
+                let mut first = shell::command(&program.to_string_lossy(), ["--quiet", "build"]);
+                first.arg(empty).args(["--output", &output]);
+                shell::run(first)?;
                 let mut command = Command::new(program);
                 command.args(["--quiet", "build"]).arg(plan);
                 command.args(["--output", &output]);
@@ -189,10 +193,14 @@ impl Tool {
     }
 }
 
+fn first_line_of_plan() -> serde_json::Value {
+    serde_json::json!({"plan": "image", "version": 1, "platform": "linux/amd64"})
+}
+
 /// The plan of an image whose one layer is the tree.
 fn plan_text(tree: &Path, encoder: &str, fold: bool) -> anyhow::Result<String> {
     let lines = [
-        serde_json::json!({"plan": "image", "version": 1, "platform": "linux/amd64"}),
+        first_line_of_plan(),
         serde_json::json!({"layer": {"name": "bench", "encoder": encoder, "fold": fold}}),
         serde_json::json!({"tree": tree.to_str().context("a path is not UTF-8")?, "mode": "0644"}),
     ];
