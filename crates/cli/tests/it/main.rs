@@ -2,6 +2,7 @@
 
 mod build;
 mod copy;
+mod cost;
 mod docs;
 mod layers;
 mod look;
