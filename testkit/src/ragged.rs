@@ -29,6 +29,25 @@ impl Numbers {
         usize::try_from(self.next_u64() % end).expect("it is below a usize")
     }
 
+    /// Text that codecs find neither easy nor hard, for benches: words of a small vocabulary.
+    pub fn text(&mut self, length: usize) -> Vec<u8> {
+        let words: Vec<_> = (0..600).map(|_| self.word()).collect();
+        let mut text = Vec::with_capacity(length + 16);
+        while text.len() < length {
+            // Some words come often and most seldom.
+            let end = 1 + self.below(words.len());
+            text.extend_from_slice(&words[self.below(end)]);
+            text.push(b' ');
+        }
+        text.truncate(length);
+        text
+    }
+
+    fn word(&mut self) -> Vec<u8> {
+        let length = 2 + self.below(10);
+        (0..length).map(|_| b'a' + self.below(26) as u8).collect()
+    }
+
     /// `length` bytes that no codec makes smaller.
     #[must_use]
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
