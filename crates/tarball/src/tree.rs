@@ -212,7 +212,7 @@ impl Tree {
 
     fn check_place(&self, path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
         self.check_ancestors(path, entry)?;
-        if entry.kind == Kind::Directory {
+        if entry.kind == Kind::Directory || self.find(path.as_bytes()).is_none() {
             return Ok(());
         }
         if let Some((child, present)) = self.below(path).next() {
@@ -235,19 +235,12 @@ impl Tree {
     }
 
     fn check_ancestors(&self, path: &TreePath, entry: &Entry) -> Result<(), TreeError> {
-        for ancestor in path.ancestors() {
-            let Some(id) = self.find(ancestor) else {
-                return Ok(());
-            };
-            if !self.0.has_entry(id) || self.0.is_directory(id) {
-                continue;
-            }
-            if let Some(present) = self.0.entry(id) {
-                let ancestor = TreePath::from_ancestor(ancestor);
-                return Err(below(path, &ancestor, &present, entry));
-            }
+        let mut above = self.0.above(path.as_bytes());
+        let fault = above.find(|id| self.0.has_entry(*id) && !self.0.is_directory(*id));
+        match fault.and_then(|id| Some((self.0.path(id), self.0.entry(id)?))) {
+            Some((ancestor, present)) => Err(below(path, &ancestor, &present, entry)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn check_room(&self, path: &TreePath) -> Result<(), TreeError> {

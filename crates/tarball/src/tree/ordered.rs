@@ -26,6 +26,15 @@ impl Ordered {
 
     /// Where the number is that `compare` finds equal, or where it would be.
     pub(super) fn find(&self, compare: impl Fn(Id) -> Ordering) -> Result<Place, Place> {
+        // Mostly it is the last, or behind it.
+        if let Some((run, last)) = self.0.iter().enumerate().next_back() {
+            let at = last.len() - 1;
+            match compare(last[at]) {
+                Ordering::Less => return Err((run, at + 1)),
+                Ordering::Equal => return Ok((run, at)),
+                Ordering::Greater => {}
+            }
+        }
         let starts_behind = |run: &Vec<Id>| compare(run[0]) != Ordering::Greater;
         let run = self.0.partition_point(starts_behind).saturating_sub(1);
         let Some(ids) = self.0.get(run) else {

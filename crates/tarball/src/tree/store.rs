@@ -150,6 +150,19 @@ impl Store {
         })
     }
 
+    /// The records of the directories above a path, nearest to the root first, as far as there are
+    /// any.
+    pub(super) fn above<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = Id> + use<'a> {
+        let depth = components(path).count().saturating_sub(1);
+        components(path).take(depth).scan(ROOT, |at, name| {
+            *at = self
+                .place(*at, name)
+                .ok()
+                .map(|place| self.at(*at, place))?;
+            Some(*at)
+        })
+    }
+
     /// Appends a path.
     pub(crate) fn write_path(&self, id: Id, out: &mut Vec<u8>) {
         let mut len = 0;
