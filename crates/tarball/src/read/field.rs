@@ -35,6 +35,10 @@ fn number(field: &[u8]) -> Option<i128> {
         .position(|byte| !is_blank(byte))
         .unwrap_or(field.len());
     let digits = &field[start..];
+    // Behind a NUL byte, some readers see no number any more and others do.
+    if field[..start].contains(&0) && !digits.is_empty() {
+        return None;
+    }
     let end = digits.iter().position(is_blank).unwrap_or(digits.len());
     let (digits, rest) = digits.split_at(end);
     // What stands behind is blank too, or nothing that was ever meant to be a number.
@@ -82,6 +86,9 @@ mod tests {
         check(b"755 \0\0\0\0", Some(0o755));
         check(b"77777777", Some(0o77_777_777));
         check(b"\0\0\0\0", Some(0));
+        check(b" \0  ", Some(0));
+        check(b"\0000755\0", None);
+        check(b" \0 7", None);
         check(b"", None);
         check(b"8", None);
         check(b"-1", None);
