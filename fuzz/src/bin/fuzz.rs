@@ -30,7 +30,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     let target = target();
     // Half of all inputs are changed by libFuzzer as it likes, and one in eight stays as wrong as
     // it then is.
-    let mutate = target.mutate.filter(|_| seed % 2 == 0);
+    let mutate = target.mutate.filter(|_| seed.is_multiple_of(2));
     let Some(repair) = target.repair else {
         return fuzzer_mutate(data, size, max_size);
     };
