@@ -131,17 +131,17 @@ fn round_trip(bytes: &[u8]) {
     assert_eq!((trailing.zeros, trailing.other), (0, 0));
     assert_eq!(again.entries.len(), resolved.members().count());
     for ((entry, body), member) in again.entries.iter().zip(resolved.members()) {
-        assert_eq!(&entry.path, member.path);
+        assert_eq!(entry.path, member.path);
         assert!(is_kind(&entry.kind, &member.kind), "{entry:?} {member:?}");
         if !matches!(entry.kind, TarKind::Whiteout | TarKind::Opaque) {
-            assert_eq!(&entry.attributes, member.attributes, "{entry:?}");
+            assert_eq!(entry.attributes, member.attributes, "{entry:?}");
         }
         if let MemberKind::File { content } = member.kind {
             let Content::Slice { offset, len, .. } = content else {
                 panic!("the bodies of a tar are slices of it: {content:?}")
             };
-            let start = usize::try_from(*offset).expect("it was read");
-            assert_eq!(*len, body.len() as u64);
+            let start = usize::try_from(offset).expect("it was read");
+            assert_eq!(len, body.len() as u64);
             assert_eq!(&bytes[start..start + body.len()], body.as_slice());
         }
     }
@@ -172,7 +172,7 @@ fn write(resolved: &Resolved) -> Vec<u8> {
     tar
 }
 
-fn is_kind(read: &TarKind, written: &MemberKind<'_>) -> bool {
+fn is_kind(read: &TarKind, written: &MemberKind) -> bool {
     match (read, written) {
         (TarKind::File, MemberKind::File { .. })
         | (TarKind::Directory, MemberKind::Directory)
@@ -180,7 +180,7 @@ fn is_kind(read: &TarKind, written: &MemberKind<'_>) -> bool {
         | (TarKind::Whiteout, MemberKind::Whiteout)
         | (TarKind::Opaque, MemberKind::Opaque) => true,
         (TarKind::Symlink { target }, MemberKind::Symlink { target: written }) => target == written,
-        (TarKind::HardLink { to }, MemberKind::HardLink { to: written }) => to == *written,
+        (TarKind::HardLink { to }, MemberKind::HardLink { to: written }) => to == written,
         (
             TarKind::CharDevice { major, minor },
             MemberKind::CharDevice {

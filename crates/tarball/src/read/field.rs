@@ -87,7 +87,7 @@ mod tests {
         check(b"77777777", Some(0o77_777_777));
         check(b"\0\0\0\0", Some(0));
         check(b" \0  ", Some(0));
-        check(b"\0000755\0", None);
+        check(b"\x00000755\0", None);
         check(b" \0 7", None);
         check(b"", None);
         check(b"8", None);
