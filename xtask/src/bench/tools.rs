@@ -21,15 +21,19 @@ pub(super) struct Tool {
     way: Way,
 }
 
+/// What of a layer's form is said in the plan; all else is the default.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    encoder: &'static str,
+    level: Option<u8>,
+    fold: bool,
+}
+
 /// How it is told to.
 #[derive(Clone, Debug)]
 enum Way {
     /// A plan to an image layout that has an empty image.
-    Cooperage {
-        program: PathBuf,
-        encoder: &'static str,
-        fold: bool,
-    },
+    Cooperage { program: PathBuf, form: Form },
     /// `umoci insert` into an empty image.
     Umoci(Program),
     /// `buildah commit` of a container whose storage holds the tree already.
@@ -41,19 +45,23 @@ enum Way {
 /// Cooperage in its two forms, then every other tool that is found.
 pub(super) fn all(cooperage: &Path, home: &Path, others: &[String]) -> anyhow::Result<Vec<Tool>> {
     let version = shell::run(shell::command(&cooperage.to_string_lossy(), ["--version"]))?;
-    let ours = |name: &str, encoder, fold| Tool {
+    let ours = |name: &str, encoder, level, fold| Tool {
         name: name.to_owned(),
         version: version.trim().to_owned(),
         way: Way::Cooperage {
             program: cooperage.to_owned(),
-            encoder,
-            fold,
+            form: Form {
+                encoder,
+                level,
+                fold,
+            },
         },
     };
     let mut tools = vec![
-        ours("cooperage gzip", "gzip-1", true),
-        ours("cooperage zstd", "zstd-1", true),
-        ours("cooperage gzip, not folded", "gzip-1", false),
+        ours("cooperage gzip", "gzip-1", None, true),
+        ours("cooperage zstd", "zstd-1", None, true),
+        ours("cooperage gzip, level 5", "gzip-1", Some(5), true),
+        ours("cooperage gzip, not folded", "gzip-1", None, false),
     ];
     let mut add = |name: &str, version: String, way| {
         let name = name.to_owned();
@@ -138,14 +146,10 @@ impl Tool {
     fn prepare(&self, made: &Made, out: &Path) -> anyhow::Result<Command> {
         let tree = made.path.as_os_str();
         Ok(match &self.way {
-            Way::Cooperage {
-                program,
-                encoder,
-                fold,
-            } => {
+            Way::Cooperage { program, form } => {
                 let (empty, plan) = (out.join("empty.plan"), out.join("bench.plan"));
                 fs::write(&empty, format!("{}\n", first_line_of_plan()))?;
-                fs::write(&plan, plan_text(&made.path, encoder, *fold)?)?;
+                fs::write(&plan, plan_text(&made.path, *form)?)?;
                 let output = format!("oci:{}:bench", out.join("layout").display());
                 let mut first = shell::command(&program.to_string_lossy(), ["--quiet", "build"]);
                 first.arg(empty).args(["--output", &output]);
@@ -198,10 +202,15 @@ fn first_line_of_plan() -> serde_json::Value {
 }
 
 /// The plan of an image whose one layer is the tree.
-fn plan_text(tree: &Path, encoder: &str, fold: bool) -> anyhow::Result<String> {
+fn plan_text(tree: &Path, form: Form) -> anyhow::Result<String> {
+    let mut layer =
+        serde_json::json!({"name": "bench", "encoder": form.encoder, "fold": form.fold});
+    if let Some(level) = form.level {
+        layer["level"] = level.into();
+    }
     let lines = [
         first_line_of_plan(),
-        serde_json::json!({"layer": {"name": "bench", "encoder": encoder, "fold": fold}}),
+        serde_json::json!({ "layer": layer }),
         serde_json::json!({"tree": tree.to_str().context("a path is not UTF-8")?, "mode": "0644"}),
     ];
     Ok(lines.map(|line| format!("{line}\n")).concat())
