@@ -1,16 +1,34 @@
-//! As much of HTTP as it takes to see that a server in a container answers.
+//! As much of HTTP as it takes to ask a server and to be one.
+//!
+//! ```
+//! use cooperage_testkit::http::{self, Reply, Server};
+//!
+//! let server = Server::start(|request| Reply::new(200).with_body("text/plain", request.path()));
+//! let answer = http::get(server.address(), "/hello", std::time::Duration::from_secs(5))?;
+//! assert_eq!((answer.status, answer.body.as_slice()), (200, &b"/hello"[..]));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
-use std::io::{self, Read as _, Write as _};
+mod message;
+mod server;
+
+use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+pub use message::{Body, BodyWriter, Framing, Head};
+pub(crate) use server::{Listener, go_on, reason};
+pub use server::{Reply, Request, Server};
 
 /// What a server answered.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// Everything after the head, as it came.
+    /// The head, with all fields.
+    pub head: Head,
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -32,35 +50,46 @@ pub fn free_port() -> u16 {
 pub fn get(address: &str, path: &str, patience: Duration) -> io::Result<Answer> {
     let deadline = Instant::now() + patience;
     loop {
-        match get_once(address, path) {
+        match request(address, "GET", path, &[], &[]) {
             Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(25)),
             result => return result,
         }
     }
 }
 
-fn get_once(address: &str, path: &str) -> io::Result<Answer> {
+/// Asks the server at `address` once, with `fields` beside the necessary ones.
+///
+/// # Errors
+///
+/// When the server cannot be reached, or what it says is no answer or is cut short.
+pub fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    let mut head = Head {
+        first: format!("{method} {path} HTTP/1.1"),
+        fields: Vec::new(),
+    };
+    head.set("Host", address);
+    head.set("Connection", "close");
+    if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
+        head.set("Content-Length", body.len().to_string());
+    }
+    for (name, value) in fields {
+        head.set(name, *value);
+    }
+    stream.write_all(&head.bytes())?;
+    stream.write_all(body)?;
     let not_http = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP answer");
-    let end = bytes
-        .windows(4)
-        .position(|it| it == b"\r\n\r\n")
-        .ok_or_else(not_http)?;
-    let head = String::from_utf8_lossy(&bytes[..end]);
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|code| code.parse().ok())
-        .ok_or_else(not_http)?;
-    Ok(Answer {
-        status,
-        body: bytes.split_off(end + 4),
-    })
+    let mut reader = BufReader::new(stream);
+    let head = Head::read(&mut reader)?.ok_or_else(not_http)?;
+    let status = head.status().ok_or_else(not_http)?;
+    let mut body = Vec::new();
+    Body::new(reader, Framing::of_answer(&head, method)?).read_to_end(&mut body)?;
+    Ok(Answer { status, head, body })
 }

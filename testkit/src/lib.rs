@@ -3,6 +3,9 @@
 //! - [`peers`] finds the programs that images must be right for (skopeo, umoci, …) in both of their
 //!   generations, and says aloud when one is missing.
 //! - [`docker`], [`containerd`], [`podman`] and [`registry`] start the real thing and end it again.
+//! - [`faults`] stands between a registry and its client and does what networks and liars do.
+//! - [`tokens`] hands out tokens for a registry, [`certificates`] makes certificates, and
+//!   [`own_registry`] is a small registry of the test kit's own.
 //! - [`golden`] holds what must never change unseen.
 //! - [`listing`] and [`ragged`] compare unpacked trees and feed streams in uneven pieces.
 //!
@@ -18,6 +21,11 @@ pub mod docker;
 pub mod containerd;
 pub mod podman;
 pub mod registry;
+
+pub mod certificates;
+pub mod faults;
+pub mod own_registry;
+pub mod tokens;
 
 pub mod golden;
 pub mod http;

@@ -6,5 +6,7 @@
 )]
 
 mod engines;
+mod faults;
 mod programs;
+mod registries;
 mod streams;
