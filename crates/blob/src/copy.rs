@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Document, Index, Manifest};
 
-use crate::{Error, Progress, Root, Sink, Source, read, transfer};
+use crate::medium::send;
+use crate::{Error, Progress, Root, Sink, Source, read};
 
 /// How deep indexes may nest: images of images of images; anything more is made to hurt.
 const MAX_DEPTH: usize = 8;
@@ -70,17 +71,28 @@ pub fn walk(
     root: &Descriptor,
     visit: &mut Visit<'_>,
 ) -> Result<(), Error> {
-    let mut seen = BTreeSet::new();
-    walk_below(source, root, visit, &mut seen, 0)
+    let mut walk = Walk {
+        enter: &mut |_| Ok(true),
+        visit,
+        seen: BTreeSet::new(),
+    };
+    walk_below(source, root, &mut walk, 0)
+}
+
+struct Walk<'a, 'b> {
+    /// Whether a document is read at all.
+    enter: &'a mut dyn FnMut(&Descriptor) -> Result<bool, Error>,
+    visit: &'a mut Visit<'b>,
+    seen: BTreeSet<Digest>,
 }
 
 fn walk_below(
     source: &(impl Source + ?Sized),
     at: &Descriptor,
-    visit: &mut Visit<'_>,
-    seen: &mut BTreeSet<Digest>,
+    walk: &mut Walk<'_, '_>,
     depth: usize,
 ) -> Result<(), Error> {
+    let Walk { enter, visit, seen } = walk;
     if !seen.insert(at.digest.clone()) {
         return Ok(());
     }
@@ -93,11 +105,14 @@ fn walk_below(
     if !(at.media_type.is_index() || at.media_type.is_manifest()) {
         return visit(at, None);
     }
+    if !enter(at)? {
+        return Ok(());
+    }
     let bytes = read(source, at)?;
     for child in children(at, &bytes)? {
-        walk_below(source, &child, visit, seen, depth + 1)?;
+        walk_below(source, &child, walk, depth + 1)?;
     }
-    visit(at, Some(&bytes))
+    (walk.visit)(at, Some(&bytes))
 }
 
 /// How [`copy`] goes about it.
@@ -130,20 +145,22 @@ impl std::fmt::Debug for CopyOptions<'_> {
 /// What [`copy`] moved.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Copied {
-    /// Blobs that the sink did not have, documents among them.
+    /// Blobs that went over, documents among them.
     pub blobs: usize,
     /// Their length in bytes.
     pub bytes: u64,
-    /// Blobs that the sink had.
+    /// Blobs that the sink had, or got without a byte passing by; one for a document that it had
+    /// with all that it refers to.
     pub skipped: usize,
 }
 
 /// Copies a root and all it refers to, and then publishes it under its name.
 ///
 /// Children come before those that refer to them, the name last: the sink never shows a root that
-/// is not whole. What the sink has is not read again. Every byte is verified. If it fails, blobs
-/// may lie in the sink that nothing names; the next copy makes use of them, collection removes
-/// them.
+/// is not whole. What the sink has is not read again; a sink that [holds](Sink::holds) a document
+/// with all that it refers to is not asked for anything below it. Every byte is verified. If it
+/// fails, blobs may lie in the sink that nothing names; the next copy makes use of them, collection
+/// removes them.
 ///
 /// Layers that are not to be distributed (`urls` in the descriptor) and that the source does not
 /// hold stay where they are.
@@ -158,17 +175,46 @@ pub fn copy(
     sink: &(impl Sink + ?Sized),
     options: &CopyOptions<'_>,
 ) -> Result<Copied, Error> {
+    let mut copied = Copied::default();
+    if sink.holds(root)? {
+        copied.add(Moved::Skipped);
+        return Ok(copied);
+    }
     let (mut leaves, mut documents) = (Vec::new(), Vec::new());
-    walk(source, &root.descriptor, &mut |descriptor, document| {
+    let mut enter = |document: &Descriptor| {
+        let held = sink.holds(&Root::unnamed(document.clone()))?;
+        if held {
+            copied.add(Moved::Skipped);
+        }
+        Ok(!held)
+    };
+    let mut visit = |descriptor: &Descriptor, document: Option<&[u8]>| {
         match document {
             Some(_) => documents.push(descriptor.clone()),
             None => leaves.push(descriptor.clone()),
         }
         Ok(())
-    })?;
-    let mut copied = copy_blobs(source, &leaves, sink, options)?;
+    };
+    let mut walk = Walk {
+        enter: &mut enter,
+        visit: &mut visit,
+        seen: BTreeSet::new(),
+    };
+    walk_below(source, &root.descriptor, &mut walk, 0)?;
+    copied.add_all(copy_blobs(source, &leaves, sink, options)?);
+    // The root itself comes last, in one step with its name where the sink can do that.
+    let last = documents.pop_if(|last| last.digest == root.descriptor.digest);
     for document in &documents {
         copied.add(one(source, document, sink, options)?);
+    }
+    if let Some(bytes) = sink.take_root(&source, root)? {
+        if last.is_some() {
+            copied.add(Moved::Bytes(bytes));
+        }
+        return Ok(copied);
+    }
+    if let Some(document) = last {
+        copied.add(one(source, &document, sink, options)?);
     }
     sink.publish(root)?;
     Ok(copied)
@@ -206,6 +252,12 @@ impl Copied {
             Moved::Skipped => self.skipped += 1,
         }
     }
+
+    fn add_all(&mut self, other: Self) {
+        self.blobs += other.blobs;
+        self.bytes += other.bytes;
+        self.skipped += other.skipped;
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -225,11 +277,12 @@ fn one(
     }
     let progress = options.progress;
     let id = progress.start(descriptor.digest.short(), Some(descriptor.size));
-    let result = transfer(source, descriptor, sink, &mut |bytes| {
+    let result = send(source, descriptor, sink, &mut |bytes| {
         progress.advance(id, bytes);
     });
     progress.finish(id);
     match result {
+        Ok(0) if descriptor.size > 0 => Ok(Moved::Skipped),
         Ok(bytes) => Ok(Moved::Bytes(bytes)),
         Err(error) if error.is_not_found() && !descriptor.urls.is_empty() => Ok(Moved::Skipped),
         Err(error) => Err(error),

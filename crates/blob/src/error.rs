@@ -122,6 +122,13 @@ impl Error {
         Self::io_or_mismatch(message.into(), source)
     }
 
+    /// An operation of the medium failed for a reason of its own, which comes as the cause;
+    /// `message` names the thing.
+    #[must_use]
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Io, message.into())
+    }
+
     fn io_or_mismatch(message: String, source: io::Error) -> Self {
         let verify = source
             .get_ref()

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use cooperage_digest::{Algorithm, Digest, VerifyingReader};
-use cooperage_image_spec::{Descriptor, MAX_DOCUMENT_SIZE, MediaType};
+use cooperage_image_spec::{Descriptor, MAX_DOCUMENT_SIZE, MediaType, Reference};
 
 use crate::Error;
 
@@ -50,6 +50,28 @@ pub trait Source: Send + Sync {
     ///
     /// [`Error::is_not_found`] if the medium has no such blob.
     fn fetch(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Error>;
+
+    /// The repository of a registry in which the blob lies as well, for sinks that can take it from
+    /// there without its bytes passing by. Tag and digest of the reference are of no account.
+    ///
+    /// `None` unless the source knows of one; what it says is tried, not believed.
+    fn origin(&self, _descriptor: &Descriptor) -> Option<Reference> {
+        None
+    }
+}
+
+impl<S: Source + ?Sized> Source for &S {
+    fn roots(&self) -> Result<Vec<Root>, Error> {
+        (**self).roots()
+    }
+
+    fn fetch(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Error> {
+        (**self).fetch(descriptor)
+    }
+
+    fn origin(&self, descriptor: &Descriptor) -> Option<Reference> {
+        (**self).origin(descriptor)
+    }
 }
 
 /// Takes blobs, and gives them names.
@@ -70,6 +92,41 @@ pub trait Sink: Send + Sync {
     /// The change is atomic: a reader sees all of it or none. Idempotent: publishing the same
     /// root again changes nothing; another root under the same name takes the name over.
     fn publish(&self, root: &Root) -> Result<(), Error>;
+
+    /// Whether the root is there already, under its name if it has one, and so is all that it
+    /// refers to: a `true` spares everything below it.
+    ///
+    /// `false`, unless the medium can tell at once and for certain.
+    fn holds(&self, _root: &Root) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    /// Takes a blob that is not there yet straight from a source, its digest and size known before
+    /// its first byte; the source may be read from its beginning more than once. `moved` is told
+    /// of the bytes that went over, each once.
+    ///
+    /// Returns how many those were, none if the medium had the blob elsewhere; or `None` if this
+    /// medium has no other way than [`Sink::create`].
+    ///
+    /// # Errors
+    ///
+    /// As [`BlobWriter::finish`] with the descriptor, and those of the source.
+    fn take(
+        &self,
+        _source: &dyn Source,
+        _descriptor: &Descriptor,
+        _moved: &mut dyn FnMut(u64),
+    ) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
+    /// Takes the document of a root whose children are all there, and publishes it, in one step.
+    ///
+    /// Returns how many bytes went over, or `None` if this medium has no such step; then the
+    /// document is written as any other blob, and [`Sink::publish`] is called.
+    fn take_root(&self, _source: &dyn Source, _root: &Root) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
 }
 
 /// What was written.
@@ -148,11 +205,24 @@ pub fn transfer(
     sink: &(impl Sink + ?Sized),
     moved: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
+    if sink.has(descriptor)? {
+        return Ok(0);
+    }
+    send(source, descriptor, sink, moved)
+}
+
+/// As [`transfer`], for a blob that the sink is known not to have.
+pub(crate) fn send(
+    source: &(impl Source + ?Sized),
+    descriptor: &Descriptor,
+    sink: &(impl Sink + ?Sized),
+    moved: &mut dyn FnMut(u64),
+) -> Result<u64, Error> {
     let Some(algorithm) = descriptor.digest.algorithm() else {
         return Err(Error::unverifiable(descriptor));
     };
-    if sink.has(descriptor)? {
-        return Ok(0);
+    if let Some(bytes) = sink.take(&source, descriptor, moved)? {
+        return Ok(bytes);
     }
     // The sink's writer hashes what it takes and compares: a verifying reader before it would
     // hash every byte a second time. Only the size is held here, so that no more than the

@@ -9,7 +9,7 @@ use cooperage_blob::{
     put, read,
 };
 use cooperage_digest::{Algorithm, Digest};
-use cooperage_image_spec::{Descriptor, Document, Index, Manifest, MediaType};
+use cooperage_image_spec::{Descriptor, Document, Index, Manifest, MediaType, Reference};
 use proptest::prelude::*;
 
 fn image(medium: &Memory, layers: &[&[u8]]) -> Descriptor {
@@ -209,4 +209,118 @@ proptest! {
             prop_assert_eq!(&bytes[..], layer);
         }
     }
+}
+
+/// A medium like a registry: it takes blobs from their source, knows what it holds whole, and
+/// mounts what lies elsewhere.
+#[derive(Default)]
+struct Registry {
+    memory: Memory,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Registry {
+    fn note(&self, what: &str) {
+        self.asked.lock().unwrap().push(what.into());
+    }
+}
+
+impl Sink for Registry {
+    fn has(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        self.note("has");
+        self.memory.has(descriptor)
+    }
+    fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
+        self.note("create");
+        self.memory.create(algorithm)
+    }
+    fn publish(&self, root: &Root) -> Result<(), Error> {
+        self.note("publish");
+        self.memory.publish(root)
+    }
+    fn holds(&self, root: &Root) -> Result<bool, Error> {
+        self.note("holds");
+        match root.name {
+            None => self.memory.has(&root.descriptor),
+            Some(_) => Ok(self.memory.roots()?.contains(root)),
+        }
+    }
+    fn take(
+        &self,
+        source: &dyn Source,
+        descriptor: &Descriptor,
+        moved: &mut dyn FnMut(u64),
+    ) -> Result<Option<u64>, Error> {
+        self.note("take");
+        let mut bytes = Vec::new();
+        source.fetch(descriptor)?.read_to_end(&mut bytes).unwrap();
+        put(&self.memory, descriptor.media_type.clone(), &bytes)?;
+        if source.origin(descriptor).is_some() {
+            return Ok(Some(0));
+        }
+        moved(descriptor.size);
+        Ok(Some(descriptor.size))
+    }
+    fn take_root(&self, source: &dyn Source, root: &Root) -> Result<Option<u64>, Error> {
+        self.note("take root");
+        let bytes = read(&source, &root.descriptor)?;
+        put(&self.memory, root.descriptor.media_type.clone(), &bytes)?;
+        self.memory.publish(root)?;
+        Ok(Some(root.descriptor.size))
+    }
+}
+
+/// A source that says where its blobs lie as well.
+struct Elsewhere(Memory);
+
+impl Source for Elsewhere {
+    fn roots(&self) -> Result<Vec<Root>, Error> {
+        self.0.roots()
+    }
+    fn fetch(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Error> {
+        self.0.fetch(descriptor)
+    }
+    fn origin(&self, _descriptor: &Descriptor) -> Option<Reference> {
+        Some("registry.example.com/base".parse().unwrap())
+    }
+}
+
+#[test]
+fn a_sink_that_can_do_more_is_asked_for_less() {
+    let from = Memory::new();
+    let one = image(&from, &[b"one"]);
+    let two = image(&from, &[b"two"]);
+    let root = |name: &str, manifests| Root::named(name, index(&from, manifests));
+    let to = Registry::default();
+    let copied = |from: &dyn Source, root: &Root| {
+        let copied = copy(from, root, &to, &jobs(1)).unwrap();
+        let asked = std::mem::take(&mut *to.asked.lock().unwrap());
+        (copied, asked.join(", "))
+    };
+    let first = root("v1", vec![one.clone()]);
+    let (moved, asked) = copied(&from, &first);
+    assert_eq!((moved.blobs, moved.skipped), (4, 0));
+    assert_eq!(
+        asked,
+        "holds, holds, holds, has, take, has, take, has, take, take root"
+    );
+    assert_eq!(to.memory.roots().unwrap(), [first.clone()]);
+
+    // What is there under its name takes one question, and under another one no bytes.
+    let nothing = Copied {
+        skipped: 1,
+        ..Copied::default()
+    };
+    assert_eq!(copied(&from, &first), (nothing, "holds".into()));
+    let again = Root::named("v2", first.descriptor.clone());
+    assert_eq!(
+        copied(&from, &again),
+        (nothing, "holds, holds, take root".into())
+    );
+
+    // An image that is there is not looked into; what lies elsewhere does not count as moved.
+    let both = root("v3", vec![one, two]);
+    let (moved, _) = copied(&Elsewhere(from), &both);
+    assert_eq!((moved.blobs, moved.skipped), (1, 4));
+    assert_eq!(to.memory.roots().unwrap().len(), 3);
 }
