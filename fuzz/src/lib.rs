@@ -14,6 +14,7 @@ mod memory;
 mod mutate;
 mod plan;
 mod reference;
+mod registry;
 mod scratch;
 mod tar;
 
@@ -50,7 +51,7 @@ const fn target(name: &'static str, about: &'static str, run: fn(&[u8]), max_len
 }
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target {
         mutate: Some(mutate::tar::mutate),
         repair: Some(|tar| mutate::tar::repair(tar)),
@@ -89,6 +90,12 @@ pub const TARGETS: [Target; 11] = [
         "`Reference`, `Digest` and `Platform`",
         reference::run,
         512,
+    ),
+    target(
+        "registry",
+        "`wire`: challenges, links, ranges, waits, tokens, errors",
+        registry::run,
+        4 << 10,
     ),
     target("plan", "`PlanFile`", plan::run, 8 << 10),
     Target {

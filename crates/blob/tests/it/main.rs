@@ -304,7 +304,7 @@ fn a_sink_that_can_do_more_is_asked_for_less() {
         asked,
         "holds, holds, holds, has, take, has, take, has, take, take root"
     );
-    assert_eq!(to.memory.roots().unwrap(), [first.clone()]);
+    assert_eq!(to.memory.roots().unwrap()[0], first);
 
     // What is there under its name takes one question, and under another one no bytes.
     let nothing = Copied {
