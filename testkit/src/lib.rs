@@ -7,6 +7,7 @@
 //! - [`tokens`] hands out tokens for a registry, [`certificates`] makes certificates, and
 //!   [`own_registry`] is a small registry of the test kit's own.
 //! - [`golden`] holds what must never change unseen.
+//! - [`program`] runs the workspace's own programs as their users do.
 //! - [`listing`] and [`ragged`] compare unpacked trees and feed streams in uneven pieces.
 //!
 //! A helper of tests says what went wrong by panicking, with the words of the program that failed;
@@ -30,6 +31,7 @@ pub mod tokens;
 pub mod golden;
 pub mod http;
 pub mod listing;
+pub mod program;
 pub mod ragged;
 
 mod host;

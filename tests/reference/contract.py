@@ -429,7 +429,7 @@ def plan_blocks(items, block_size):
 
 # 5. The stored form
 
-ENCODERS = {"none-1": (0, 1048576), "gzip-1": (4, 1048576), "zstd-1": (3, 4194304)}
+ENCODERS = {"none-1": (0, 1048576), "gzip-1": (5, 1048576), "zstd-1": (3, 4194304)}
 LEVELS = {"none-1": range(1), "gzip-1": range(1, 10), "zstd-1": range(1, 20)}
 GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")
 

@@ -24,8 +24,8 @@ pub(crate) struct Args {
 
 /// What each tier is to take on two quiet cores, the building of all it runs included.
 const CORE_BUDGET: Duration = Duration::from_secs(10 * 60);
-const FUZZ_BUDGET: Duration = Duration::from_secs(4 * 60);
-const END_TO_END_BUDGET: Duration = Duration::from_secs(16 * 60);
+const FUZZ_BUDGET: Duration = Duration::from_secs(5 * 60);
+const END_TO_END_BUDGET: Duration = Duration::from_secs(15 * 60);
 /// A tier is ended after so many times its budget: machines of CI are shared, and a slow one says
 /// nothing of the code. What is over its budget says so.
 const PATIENCE: u32 = 3;

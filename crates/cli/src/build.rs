@@ -57,10 +57,10 @@ struct Written {
 }
 
 pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
-    let plan = args.plan.image_plan()?;
+    check_outputs(&args.output)?;
+    let plan = args.plan.loaded_image_plan()?;
     let media = args.plan.media();
     let options = args.plan.build_options(&media, context);
-    check_outputs(&args.output)?;
     note_names(&args.output, &plan, context);
     // Nothing is written before these are found good.
     let trees = Trees::of(&plan, &options)?;

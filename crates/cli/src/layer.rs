@@ -29,7 +29,7 @@ pub(crate) struct LayerArgs {
 }
 
 pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
-    let plan = args.plan.layer_plan()?;
+    let plan = args.plan.loaded_layer_plan()?;
     let media = args.plan.media();
     let sink = BlobFile::new(&args.blob);
     let built = build_layer(&plan, &sink, &args.plan.build_options(&media, context))?;

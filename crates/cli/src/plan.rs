@@ -120,7 +120,7 @@ impl Checker<'_> {
         };
         let mut value = json!({"name": name});
         match &layer.content {
-            LayerContent::Entries { .. } => {
+            LayerContent::Entries { .. } | LayerContent::Tree { .. } => {
                 if let Some((entries, size)) = self.entries(&place, layer) {
                     value["entries"] = entries.into();
                     value["size"] = size.into();

@@ -1,12 +1,12 @@
 //! Plans as files.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use cooperage_plan::{BuildOptions, LayerPlan, Modes, Plan, PlanFile};
+use cooperage_plan::{BuildOptions, LayerPlan, LoadError, Modes, Plan, PlanError, PlanFile};
 
 use crate::context::Context;
 use crate::error::Hinted;
@@ -74,24 +74,44 @@ impl PlanArgs {
         }
     }
 
-    /// Reads the file. The inner result is the plan's own fault, the outer one the machine's.
-    pub(crate) fn parse(&self) -> Result<Result<PlanFile, cooperage_plan::PlanError>> {
+    fn open(&self) -> Result<Box<dyn BufRead>> {
         if self.is_stdin() {
-            return Ok(PlanFile::parse(io::stdin().lock()));
+            return Ok(Box::new(io::stdin().lock()));
         }
         let file = File::open(&self.plan)
             .with_context(|| format!("cannot read the plan `{}`", self.plan.display()))?;
-        Ok(PlanFile::parse(BufReader::new(file)))
+        Ok(Box::new(BufReader::new(file)))
     }
 
-    fn parse_valid(&self) -> Result<PlanFile> {
-        self.parse()?
-            .with_context(|| format!("{} is no valid plan", self.label()))
+    /// Reads the file. The inner result is the plan's own fault, the outer one the machine's.
+    pub(crate) fn parse(&self) -> Result<Result<PlanFile, PlanError>> {
+        Ok(PlanFile::parse(self.open()?))
     }
 
-    /// A plan of an image or an index.
+    /// Reads the file and makes its trees.
+    fn load(&self) -> Result<PlanFile> {
+        match PlanFile::load(self.open()?, self.root(), self.modes()) {
+            Err(LoadError::Plan(error)) => Err(self.invalid(error)),
+            loaded => Ok(loaded?),
+        }
+    }
+
+    fn invalid(&self, error: PlanError) -> anyhow::Error {
+        anyhow::Error::new(error).context(format!("{} is no valid plan", self.label()))
+    }
+
+    /// A plan of an image or an index, with its entries.
     pub(crate) fn image_plan(&self) -> Result<Plan> {
-        match self.parse_valid()? {
+        self.image_of(self.parse()?.map_err(|error| self.invalid(error))?)
+    }
+
+    /// A plan of an image or an index, with its trees.
+    pub(crate) fn loaded_image_plan(&self) -> Result<Plan> {
+        self.image_of(self.load()?)
+    }
+
+    fn image_of(&self, file: PlanFile) -> Result<Plan> {
+        match file {
             PlanFile::Plan(plan) => Ok(plan),
             PlanFile::Layer(_) => Err(Hinted::new(
                 anyhow::anyhow!("{} describes a layer, not an image", self.label()),
@@ -101,9 +121,9 @@ impl PlanArgs {
         }
     }
 
-    /// A plan of one layer.
-    pub(crate) fn layer_plan(&self) -> Result<LayerPlan> {
-        match self.parse_valid()? {
+    /// A plan of one layer, with its tree.
+    pub(crate) fn loaded_layer_plan(&self) -> Result<LayerPlan> {
+        match self.load()? {
             PlanFile::Layer(layer) => Ok(layer),
             PlanFile::Plan(_) => bail!(Hinted::new(
                 anyhow::anyhow!("{} describes an image, not a layer", self.label()),

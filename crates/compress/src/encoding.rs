@@ -23,15 +23,16 @@ pub const MAX_BLOCK_SIZE: u64 = 64 << 20;
 /// |-|-|-|-|
 /// | umoci 0.6.0 | 16.5 | 90.0 | 649 |
 /// | level 3 | 16.3, 0.19 s | 94.4, 1.05 s | 656.9, 7.2 s |
-/// | **level 4** | **16.1**, 0.22 s | **90.2**, 1.28 s | **646.8**, 8.5 s |
-/// | level 5 | 15.9, 0.24 s | 87.6, 1.41 s | 634.8, 9.2 s |
+/// | level 4 | 16.1, 0.22 s | 90.2, 1.28 s | 646.8, 8.5 s |
+/// | **level 5** | **15.9**, 0.24 s | **87.6**, 1.41 s | **634.8**, 9.2 s |
 /// | level 6 | 15.8, 0.27 s | 87.0, 1.91 s | 633.0, 11.1 s |
 ///
 /// The same tars given to umoci 0.6.0 (`raw add-layer`) and to [`Encoder`](crate::Encoder), on
 /// another machine: 16.31 MB and 16.08 at level 4 (16.32 at level 3) for a binary, 90.01 and 90.01
-/// (94.26) for the small files, 516.1 and 508.3 (515.7) for a toolchain of 1.45 GB. The small files
-/// decide: there level 3 is 4.7 % larger.
-pub const DEFAULT_GZIP_LEVEL: u8 = 4;
+/// (94.26) for the small files, 516.1 and 508.3 (515.7) for a toolchain of 1.45 GB. Small files
+/// decide: there level 3 is 4.7 % larger, and with those of `cargo xtask bench` level 4 is 4.3 %
+/// larger (60.7 and 58.2 MB) and level 5 no more than 0.1 %.
+pub const DEFAULT_GZIP_LEVEL: u8 = 5;
 
 /// The zstd level where nothing else is said; libzstd's own default.
 pub const DEFAULT_ZSTD_LEVEL: u8 = 3;

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 
 use cooperage_commit::{DEFAULT_TAR_LIMIT, LayerError, load_layer};
 use cooperage_runtime::{BaseFacts, Binary, ElfError, Missing, check_against};
-use cooperage_tarball::{OverlayError, Tree, overlay};
+use cooperage_tarball::{Content, Kind, OverlayError, Tree, overlay};
 
 use crate::build::open_base;
-use crate::{
-    BuildError, BuildOptions, EntryKind, ImagePlan, LayerContent, TreePlanError, layer_tree,
-};
+use crate::layer::tree_of;
+use crate::{BuildError, BuildOptions, ImagePlan};
 
 /// Why it could not be found out.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +28,6 @@ pub enum CheckError {
     /// The base's libraries could not be read.
     #[error("cannot look for libraries in the base")]
     Facts(#[from] cooperage_runtime::BaseError),
-    /// A layer's lines make no tree.
-    #[error("cannot plan a layer")]
-    Tree(#[from] TreePlanError),
     /// A program of the plan could not be read.
     #[error("cannot read `{}`", file.display())]
     Read {
@@ -57,7 +53,12 @@ pub fn check_base(
     let Some(base) = &image.base else {
         return Ok(Vec::new());
     };
-    let programs = programs(image, options)?;
+    let own = image
+        .layers
+        .iter()
+        .map(|layer| Ok(tree_of(layer, options)?.unwrap_or_default()))
+        .collect::<Result<Vec<_>, BuildError>>()?;
+    let programs = programs(&own)?;
     if programs.is_empty() {
         return Ok(Vec::new());
     }
@@ -69,12 +70,6 @@ pub fn check_base(
         .zip(diff_ids)
         .map(|(layer, diff_id)| load_layer(&*source, layer, Some(diff_id), DEFAULT_TAR_LIMIT))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut own = Vec::new();
-    for layer in &image.layers {
-        if let LayerContent::Entries { entries, .. } = &layer.content {
-            own.push(layer_tree(entries, options.root, options.modes)?);
-        }
-    }
     let trees = loaded
         .iter()
         .map(cooperage_commit::LoadedLayer::tree)
@@ -84,29 +79,26 @@ pub fn check_base(
 }
 
 /// The plan's files that begin as ELF files do.
-fn programs(image: &ImagePlan, options: &BuildOptions<'_>) -> Result<Vec<Binary>, CheckError> {
+fn programs(trees: &[Tree]) -> Result<Vec<Binary>, CheckError> {
     let mut programs = Vec::new();
-    for layer in &image.layers {
-        let LayerContent::Entries { entries, .. } = &layer.content else {
+    for (path, entry) in trees.iter().flat_map(Tree::iter) {
+        let Kind::File {
+            content: Content::File { path: file, .. },
+            ..
+        } = entry.kind
+        else {
             continue;
         };
-        for entry in entries {
-            let EntryKind::File { path, file, .. } = &entry.what else {
-                continue;
-            };
-            let file = options.root.join(file);
-            let mut magic = Vec::new();
-            let read = File::open(&file).and_then(|opened| opened.take(4).read_to_end(&mut magic));
-            read.map_err(|source| CheckError::Read {
-                file: file.clone(),
-                source,
-            })?;
-            if magic == b"\x7fELF" {
-                programs.push(Binary {
-                    file,
-                    image_path: format!("/{}", path.display()),
-                });
-            }
+        let mut magic = Vec::new();
+        let read = File::open(&file).and_then(|opened| opened.take(4).read_to_end(&mut magic));
+        if let Err(source) = read {
+            return Err(CheckError::Read { file, source });
+        }
+        if magic == b"\x7fELF" {
+            programs.push(Binary {
+                file,
+                image_path: format!("/{}", path.display()),
+            });
         }
     }
     Ok(programs)

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::TreePlanError;
+
 /// Why a plan could not be read: the line (from 1), the field, what was expected and found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -100,4 +102,22 @@ pub enum PlanError {
         "the plan is empty: expected a first line such as `{{\"plan\":\"image\",\"version\":1}}`"
     )]
     Empty,
+}
+
+/// Why a plan file and the trees of its layers could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The plan itself is at fault.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A layer's lines make no tree.
+    #[error("cannot plan layer `{layer}`")]
+    Tree {
+        /// The layer.
+        layer: String,
+        /// Why.
+        #[source]
+        source: TreePlanError,
+    },
 }

@@ -32,14 +32,21 @@ pub(crate) fn tree_of(
     plan: &LayerPlan,
     options: &BuildOptions<'_>,
 ) -> Result<Option<Tree>, BuildError> {
-    let LayerContent::Entries { entries, .. } = &plan.content else {
-        return Ok(None);
+    let entries = match &plan.content {
+        LayerContent::Entries { entries, .. } => entries,
+        LayerContent::Tree { tree, .. } => return Ok(Some(tree.clone())),
+        LayerContent::Tar { .. } | LayerContent::Metadata { .. } => return Ok(None),
     };
     let tree = layer_tree(entries, options.root, options.modes);
     tree.map(Some).map_err(|source| BuildError::Tree {
-        layer: plan.name.clone().unwrap_or_else(|| "layer".into()),
+        layer: layer_name(plan),
         source,
     })
+}
+
+/// What messages call it.
+pub(crate) fn layer_name(plan: &LayerPlan) -> String {
+    plan.name.clone().unwrap_or_else(|| "layer".into())
 }
 
 /// As [`build_layer`], with [`tree_of`] the plan.
@@ -52,7 +59,7 @@ pub(crate) fn build_tree(
     let encoding = plan.encoding.unwrap_or_default();
     let name = plan.name.as_deref().unwrap_or("layer");
     let mut layer = match &plan.content {
-        LayerContent::Entries { fold, .. } => {
+        LayerContent::Entries { fold, .. } | LayerContent::Tree { fold, .. } => {
             let none = Tree::new();
             let tree = tree.unwrap_or(&none);
             pack(tree, &pack_options(name, encoding, *fold, options), sink)?

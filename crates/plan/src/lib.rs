@@ -56,7 +56,7 @@ pub use build::{
     build_trees, open_base,
 };
 pub use check::{CheckError, check_base};
-pub use error::PlanError;
+pub use error::{LoadError, PlanError};
 pub use layer::build_layer;
 pub use metadata::{LayerMetadata, MetadataError};
 pub use model::{

@@ -1,15 +1,22 @@
 //! A plan file becomes a plan.
 
 use std::io::{BufRead, Read};
+use std::path::Path;
 
 use cooperage_commit::MediaTypes;
 use cooperage_compress::{EncoderId, Encoding};
 use cooperage_image_spec::{Json, MAX_DOCUMENT_SIZE};
+use cooperage_tarball::Tree;
 
 use crate::entry::parse_entry;
 use crate::fields::{At, Fields};
 use crate::image::parse_image;
-use crate::{EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, Plan, PlanError, TarForm};
+use crate::layer::layer_name;
+use crate::tree::TreeMaker;
+use crate::{
+    EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, LoadError, Modes, Plan, PlanError,
+    TarForm,
+};
 
 /// What a plan file holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +34,57 @@ impl PlanFile {
     ///
     /// The first fault, by line and field.
     pub fn parse(reader: impl BufRead) -> Result<Self, PlanError> {
-        let mut lines = Lines { reader, line: 0 };
-        let Some(first) = lines.next()? else {
-            return Err(PlanError::Empty);
-        };
-        Parser::start(first)?.run(&mut lines)
+        read(reader, &mut |layer, entry| {
+            if let LayerContent::Entries { entries, .. } = &mut layer.content {
+                entries.push(entry);
+            }
+            Ok(())
+        })
     }
+
+    /// Reads a plan file and makes its layers' trees at once, each a [`LayerContent::Tree`]: what
+    /// [`layer_tree`](crate::layer_tree) makes of the same entries.
+    ///
+    /// An entry then takes some 100 bytes, and not a value of its own beside them, which is several
+    /// times as much. Of the files that entries name it asks type and length; relative names start
+    /// from `root`.
+    ///
+    /// # Errors
+    ///
+    /// The first fault in the order of the lines, of the plan or of what it names.
+    pub fn load(reader: impl BufRead, root: &Path, modes: Modes) -> Result<Self, LoadError> {
+        let maker = TreeMaker::new(root, modes);
+        read(reader, &mut |layer, entry| {
+            if let LayerContent::Entries { fold, .. } = layer.content {
+                let tree = Tree::new();
+                layer.content = LayerContent::Tree { tree, fold };
+            }
+            let LayerContent::Tree { tree, .. } = &mut layer.content else {
+                return Ok(());
+            };
+            maker.add(tree, &entry).map_err(|source| LoadError::Tree {
+                layer: layer_name(layer),
+                source,
+            })
+        })
+    }
+}
+
+/// What becomes of an entry of a layer that takes entries.
+type Take<'a, E> = dyn FnMut(&mut LayerPlan, EntryPlan) -> Result<(), E> + 'a;
+
+fn read<E: From<PlanError>>(reader: impl BufRead, take: &mut Take<'_, E>) -> Result<PlanFile, E> {
+    let mut lines = Lines { reader, line: 0 };
+    let Some(first) = lines.next()? else {
+        return Err(PlanError::Empty.into());
+    };
+    let mut parser = Parser::start(first)?;
+    while let Some(fields) = lines.next()? {
+        if let Some(entry) = parser.line(fields)? {
+            take(parser.layer_of(entry.line)?, entry)?;
+        }
+    }
+    Ok(parser.file)
 }
 
 struct Lines<R> {
@@ -120,21 +172,17 @@ impl Parser {
         Ok(Self { file })
     }
 
-    fn run(mut self, lines: &mut Lines<impl BufRead>) -> Result<PlanFile, PlanError> {
-        while let Some(mut fields) = lines.next()? {
-            if fields.has("image") {
-                self.image(&mut fields)?;
-                fields.end()?;
-            } else if fields.has("layer") {
-                self.layer(&mut fields)?;
-                fields.end()?;
-            } else {
-                let line = fields.line();
-                let entry = parse_entry(fields)?;
-                self.entries(line)?.push(entry);
-            }
+    /// Takes a line in, or gives the entry that it is.
+    fn line(&mut self, mut fields: Fields) -> Result<Option<EntryPlan>, PlanError> {
+        if fields.has("image") {
+            self.image(&mut fields)?;
+        } else if fields.has("layer") {
+            self.layer(&mut fields)?;
+        } else {
+            return parse_entry(fields).map(Some);
         }
-        Ok(self.file)
+        fields.end()?;
+        Ok(None)
     }
 
     fn image(&mut self, fields: &mut Fields) -> Result<(), PlanError> {
@@ -176,7 +224,8 @@ impl Parser {
         inner.end()
     }
 
-    fn entries(&mut self, line: u64) -> Result<&mut Vec<EntryPlan>, PlanError> {
+    /// The layer that an entry on this line belongs to.
+    fn layer_of(&mut self, line: u64) -> Result<&mut LayerPlan, PlanError> {
         let layer = match &mut self.file {
             PlanFile::Layer(layer) => Some(layer),
             PlanFile::Plan(plan) => plan
@@ -184,14 +233,16 @@ impl Parser {
                 .last_mut()
                 .and_then(|image| image.layers.last_mut()),
         };
-        match layer.map(|layer| &mut layer.content) {
-            Some(LayerContent::Entries { entries, .. }) => Ok(entries),
-            Some(_) => Err(order(
+        let Some(layer) = layer else {
+            return Err(order(line, "an entry", "a `layer` line before it"));
+        };
+        match layer.content {
+            LayerContent::Entries { .. } | LayerContent::Tree { .. } => Ok(layer),
+            LayerContent::Tar { .. } | LayerContent::Metadata { .. } => Err(order(
                 line,
                 "an entry",
                 "another layer: this one is a `tar` or `metadata` and has no entries",
             )),
-            None => Err(order(line, "an entry", "a `layer` line before it")),
         }
     }
 }
@@ -225,7 +276,7 @@ fn parse_layer(fields: &mut Fields) -> Result<LayerPlan, PlanError> {
         content: parse_content(fields)?,
     };
     let (what, encodes) = match &layer.content {
-        LayerContent::Entries { .. } => return Ok(layer),
+        LayerContent::Entries { .. } | LayerContent::Tree { .. } => return Ok(layer),
         LayerContent::Tar {
             form: TarForm::Recompress | TarForm::Canonical,
             ..

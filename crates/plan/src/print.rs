@@ -19,6 +19,10 @@ type Object = BTreeMap<String, Json>;
 impl Plan {
     /// Writes the plan as a plan file: one canonical JSON object a line, the first saying what it
     /// is. What it writes reads back as the same plan, but for line numbers.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`, and [`io::ErrorKind::Unsupported`] for a [`LayerContent::Tree`].
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut head = Object::new();
         put(&mut head, "version", 1);
@@ -220,7 +224,7 @@ fn layers(out: &mut dyn Write, layers: &[LayerPlan]) -> io::Result<()> {
 fn layer_members(object: &mut Object, layer: &LayerPlan) {
     maybe(object, "name", layer.name.clone());
     let encodes = match &layer.content {
-        LayerContent::Entries { .. } => true,
+        LayerContent::Entries { .. } | LayerContent::Tree { .. } => true,
         LayerContent::Tar { form, .. } => {
             matches!(form, TarForm::Recompress | TarForm::Canonical)
         }
@@ -236,8 +240,11 @@ fn layer_members(object: &mut Object, layer: &LayerPlan) {
     maybe(object, "comment", layer.comment.clone());
     maybe(object, "created", layer.created.clone());
     match &layer.content {
-        LayerContent::Entries { fold: true, .. } => {}
-        LayerContent::Entries { fold: false, .. } => put(object, "fold", false),
+        LayerContent::Entries { fold, .. } | LayerContent::Tree { fold, .. } => {
+            if !fold {
+                put(object, "fold", false);
+            }
+        }
         LayerContent::Tar { file, form } => {
             put(object, "tar", text(file));
             let form = match form {
@@ -261,12 +268,16 @@ fn text(path: &Path) -> String {
 }
 
 fn entries(out: &mut dyn Write, layer: &LayerPlan) -> io::Result<()> {
-    let LayerContent::Entries { entries, .. } = &layer.content else {
-        return Ok(());
-    };
-    entries
-        .iter()
-        .try_for_each(|entry| line(out, entry_members(entry)))
+    match &layer.content {
+        LayerContent::Entries { entries, .. } => entries
+            .iter()
+            .try_for_each(|entry| line(out, entry_members(entry))),
+        LayerContent::Tree { .. } => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "a layer whose tree is made already cannot be written as a plan",
+        )),
+        LayerContent::Tar { .. } | LayerContent::Metadata { .. } => Ok(()),
+    }
 }
 
 fn entry_members(entry: &EntryPlan) -> Object {

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cooperage_runtime::{AddError, Features};
 use cooperage_tarball::{
@@ -82,26 +84,46 @@ pub enum TreePlanError {
 ///
 /// `root` is the directory that relative names start from.
 pub fn layer_tree(entries: &[EntryPlan], root: &Path, modes: Modes) -> Result<Tree, TreePlanError> {
-    let mut tree = Tree::new();
+    let (maker, mut tree) = (TreeMaker::new(root, modes), Tree::new());
     for entry in entries {
-        Adder {
-            tree: &mut tree,
-            root,
-            modes,
-            entry,
-            origin: origin(entry),
-            shared: origin(entry).into(),
-        }
-        .add()?;
+        maker.add(&mut tree, entry)?;
     }
     Ok(tree)
 }
 
-fn origin(entry: &EntryPlan) -> String {
-    match (&entry.origin, entry.line) {
-        (Some(origin), _) => origin.clone(),
-        (None, 0) => "the plan".into(),
-        (None, line) => format!("plan line {line}"),
+/// Makes trees of entries.
+pub(crate) struct TreeMaker<'a> {
+    root: &'a Path,
+    modes: Modes,
+    /// What the origins of all lines begin with.
+    line: Arc<str>,
+}
+
+impl<'a> TreeMaker<'a> {
+    pub(crate) fn new(root: &'a Path, modes: Modes) -> Self {
+        let line = "plan line".into();
+        Self { root, modes, line }
+    }
+
+    pub(crate) fn add(&self, tree: &mut Tree, entry: &EntryPlan) -> Result<(), TreePlanError> {
+        let (root, modes, origin) = (self.root, self.modes, self.origin(entry));
+        let mut adder = Adder {
+            tree,
+            root,
+            modes,
+            entry,
+            origin,
+        };
+        adder.add()
+    }
+
+    fn origin(&self, entry: &EntryPlan) -> Origin {
+        let line = u32::try_from(entry.line).ok().and_then(NonZeroU32::new);
+        match (&entry.origin, line) {
+            (Some(origin), _) => origin.as_str().into(),
+            (None, Some(line)) => Origin::numbered(Arc::clone(&self.line), line),
+            (None, None) => "the plan".into(),
+        }
     }
 }
 
@@ -110,9 +132,8 @@ struct Adder<'a> {
     root: &'a Path,
     modes: Modes,
     entry: &'a EntryPlan,
-    origin: String,
-    /// The same, for all entries that come of it.
-    shared: Origin,
+    /// Shared by all entries that come of it.
+    origin: Origin,
 }
 
 impl Adder<'_> {
@@ -178,7 +199,7 @@ impl Adder<'_> {
                     .add_to(self.tree)
                     .map_err(|source| TreePlanError::Runtime {
                         item: item.to_string(),
-                        origin: self.origin.clone(),
+                        origin: self.origin.to_string(),
                         source,
                     })
             }
@@ -196,7 +217,7 @@ impl Adder<'_> {
         kind: Kind,
         attributes: Attributes,
     ) -> Result<(), TreePlanError> {
-        let entry = Entry::new(kind, attributes).with_origin(self.shared.clone());
+        let entry = Entry::new(kind, attributes).with_origin(self.origin.clone());
         Ok(self.tree.insert(path, entry)?)
     }
 
@@ -222,7 +243,7 @@ impl Adder<'_> {
         );
         let mode = mode.or(given.mode);
         if needed && mode.is_none() && self.modes == Modes::Required {
-            let (entry, origin) = (path.display(), self.origin.clone());
+            let (entry, origin) = (path.display(), self.origin.to_string());
             return Err(TreePlanError::NoMode { entry, origin });
         }
         let name = |name: &Option<String>| name.clone().unwrap_or_default().into_bytes();
@@ -244,14 +265,14 @@ impl Adder<'_> {
         let metadata = fs::metadata(&file).map_err(|source| TreePlanError::File {
             file: file.clone(),
             entry: entry(),
-            origin: self.origin.clone(),
+            origin: self.origin.to_string(),
             source,
         })?;
         if !metadata.is_file() {
             return Err(TreePlanError::Type {
                 file,
                 entry: entry(),
-                origin: self.origin.clone(),
+                origin: self.origin.to_string(),
                 expected: "a file",
                 found: host::type_name(metadata.file_type()),
             });
@@ -270,7 +291,7 @@ impl Adder<'_> {
     ) -> Result<(), TreePlanError> {
         let top = self.root.join(dir);
         let at = path.map_or_else(|| ".".into(), TreePath::display);
-        let origin = self.origin.clone();
+        let origin = self.origin.to_string();
         let failed = |file: &Path, source: io::Error| TreePlanError::File {
             file: file.to_owned(),
             entry: at.clone(),
@@ -282,7 +303,7 @@ impl Adder<'_> {
             return Err(TreePlanError::Type {
                 file: top,
                 entry: at,
-                origin: self.origin.clone(),
+                origin: self.origin.to_string(),
                 expected: "a directory",
                 found: host::type_name(metadata.file_type()),
             });
@@ -324,7 +345,7 @@ impl Adder<'_> {
                 bytes.extend_from_slice(name);
                 TreePath::new(&bytes).map_err(|source| TreePlanError::Name {
                     file: file.to_owned(),
-                    origin: self.origin.clone(),
+                    origin: self.origin.to_string(),
                     source,
                 })?
             }
@@ -332,7 +353,7 @@ impl Adder<'_> {
         let failed = |source| TreePlanError::File {
             file: file.to_owned(),
             entry: path.display(),
-            origin: self.origin.clone(),
+            origin: self.origin.to_string(),
             source,
         };
         if kind.is_dir() || below.as_os_str().is_empty() {
@@ -355,7 +376,7 @@ impl Adder<'_> {
                 return Err(TreePlanError::Type {
                     file: file.to_owned(),
                     entry: path.display(),
-                    origin: self.origin.clone(),
+                    origin: self.origin.to_string(),
                     expected: "a link that stays inside its tree, or one to a file",
                     found: "a link to a directory elsewhere",
                 });

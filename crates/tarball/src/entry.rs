@@ -1,6 +1,7 @@
 //! Entries of a tree.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::{Attributes, Content, TreePath};
@@ -155,36 +156,71 @@ impl Kind {
 
 /// Where an entry came from, in words for people: `plan line 3`, a file, a layer.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Origin(Option<Arc<str>>);
+pub struct Origin {
+    words: Option<Arc<str>>,
+    number: Option<NonZeroU32>,
+}
 
 impl Origin {
-    /// The words; `None` when it was not named.
+    /// Words and a number behind them: what many entries have in common, and the line of each.
     #[must_use]
-    pub fn as_str(&self) -> Option<&str> {
-        self.0.as_deref()
+    pub fn numbered(words: impl Into<Arc<str>>, number: NonZeroU32) -> Self {
+        Self {
+            words: Some(words.into()),
+            number: Some(number),
+        }
+    }
+
+    /// Whether it was named at all.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.words.is_some()
+    }
+
+    /// The number, and the origin without it.
+    pub(crate) fn split(&self) -> (Self, Option<NonZeroU32>) {
+        let words = self.words.clone();
+        (
+            Self {
+                words,
+                number: None,
+            },
+            self.number,
+        )
+    }
+
+    pub(crate) fn with_number(self, number: Option<NonZeroU32>) -> Self {
+        Self { number, ..self }
     }
 }
 
 impl From<&str> for Origin {
     fn from(text: &str) -> Self {
-        Self(Some(text.into()))
+        Arc::<str>::from(text).into()
     }
 }
 
 impl From<String> for Origin {
     fn from(text: String) -> Self {
-        Self(Some(text.into()))
+        Arc::<str>::from(text).into()
     }
 }
 
 impl From<Arc<str>> for Origin {
     fn from(text: Arc<str>) -> Self {
-        Self(Some(text))
+        Self {
+            words: Some(text),
+            number: None,
+        }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0.as_deref().unwrap_or("an unnamed source"))
+        let words = self.words.as_deref().unwrap_or("an unnamed source");
+        match self.number {
+            Some(number) => f.pad(&format!("{words} {number}")),
+            None => f.pad(words),
+        }
     }
 }

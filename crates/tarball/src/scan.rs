@@ -41,6 +41,22 @@ pub struct ScanOptions {
     pub one_file_system: bool,
 }
 
+impl ScanOptions {
+    /// All that the host has, as it has it: attributes, xattrs, and the directory's own too.
+    ///
+    /// The tree then depends on the host, and so does its digest; this serves roots that were
+    /// unpacked or installed, not build outputs.
+    #[must_use]
+    pub fn as_found() -> Self {
+        Self {
+            attributes: AttributesFrom::Host,
+            xattrs: true,
+            root: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// What becomes of symbolic links.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Symlinks {

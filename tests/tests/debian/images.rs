@@ -33,13 +33,7 @@ pub(crate) struct Packed {
 
 /// All that a directory holds, as the host has it.
 pub(crate) fn scanned(directory: &Path) -> Tree {
-    let options = ScanOptions {
-        attributes: AttributesFrom::Host,
-        xattrs: true,
-        root: true,
-        ..ScanOptions::default()
-    };
-    scan(directory, &options).unwrap()
+    scan(directory, &ScanOptions::as_found()).unwrap()
 }
 
 impl Packed {

@@ -18,18 +18,26 @@ pub(crate) fn directory() -> tempfile::TempDir {
 }
 
 fn fill(at: &Path) {
+    fill_by(at, &|args| crate::support::try_in(at, args));
+}
+
+/// Fills it with the image that `start` builds there.
+fn fill_by(at: &Path, start: &dyn Fn(&[&str]) -> Ran) {
     fs::write(at.join("app"), "app").expect("a file");
     let plan = format!("{HEAD}\n{{\"layer\":{{}}}}\n{{\"path\":\"app\",\"file\":\"app\"}}\n");
     fs::write(at.join("good.plan"), plan.replace("app:1", "old:1")).expect("a file");
-    let outputs = [
-        "-o",
-        "oci:layout",
-        "-o",
-        "docker-archive:a.tar",
-        "-o",
-        "oci-archive:o.tar",
-    ];
-    good(at, &[&["build", "good.plan", "-q"], &outputs[..]].concat());
+    let mut args = vec!["build", "good.plan", "-q"];
+    for output in ["oci:layout", "docker-archive:a.tar", "oci-archive:o.tar"] {
+        args.extend(["-o", output]);
+    }
+    start(&args).exits(0);
+}
+
+/// Builds the layer of a plan: `a.blob` and `a.json`.
+pub(crate) fn layer(at: &Path, plan: &str) {
+    fs::write(at.join("a.layer"), plan).expect("a file");
+    let args = "layer a.layer --blob a.blob --metadata a.json";
+    good(at, &args.split(' ').collect::<Vec<_>>());
 }
 
 /// A plan of these lines behind its first one fails, in every output, with these words; what was
@@ -205,18 +213,7 @@ fn layers_that_are_no_files() {
     }
     // Metadata, and another layer's blob, longer, shorter or of the same length.
     let plan = "{\"plan\":\"layer\",\"version\":1}\n{\"path\":\"a\",\"text\":\"a\"}\n";
-    fs::write(at.join("a.layer"), plan).expect("a file");
-    good(
-        at,
-        &[
-            "layer",
-            "a.layer",
-            "--blob",
-            "a.blob",
-            "--metadata",
-            "a.json",
-        ],
-    );
+    layer(at, plan);
     let blob = fs::read(at.join("a.blob")).expect("it is there");
     let mut flipped = blob.clone();
     flipped[20] ^= 4;
@@ -250,23 +247,12 @@ fn files_that_this_user_may_not_read() {
         return;
     }
     // All of it is that user's own, but for what is not.
-    fs::write(at.join("app"), "app").expect("a file");
     fs::create_dir(at.join("shut")).expect("a directory");
     fs::create_dir(at.join("shut/in")).expect("a directory");
     fs::write(at.join("shut/file"), "secret").expect("a file");
     fs::write(at.join("twin"), vec![7; 100_000]).expect("a file");
     fs::write(at.join("secret"), vec![7; 100_000]).expect("a file");
-    let plan = format!("{HEAD}\n{{\"layer\":{{}}}}\n{{\"path\":\"app\",\"file\":\"app\"}}\n");
-    fs::write(at.join("good.plan"), plan.replace("app:1", "old:1")).expect("a file");
-    let outputs = [
-        "-o",
-        "oci:layout",
-        "-o",
-        "docker-archive:a.tar",
-        "-o",
-        "oci-archive:o.tar",
-    ];
-    start(&[&["build", "good.plan", "-q"], &outputs[..]].concat()).exits(0);
+    fill_by(at, &start);
     chmod(&at.join("shut"), 0o000);
     chmod(&at.join("secret"), 0o000);
     let hint = "hint: let this user in";

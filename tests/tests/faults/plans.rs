@@ -142,18 +142,7 @@ fn more_layers_than_engines_run() {
     assert_eq!(ran.json()["warnings"], serde_json::json!([]));
     assert!(!ran.err.contains("warning"), "{}", ran.err);
 
-    fs::write(at.join("a.layer"), "{\"plan\":\"layer\",\"version\":1}\n").expect("a file");
-    good(
-        at,
-        &[
-            "layer",
-            "a.layer",
-            "--blob",
-            "a.blob",
-            "--metadata",
-            "a.json",
-        ],
-    );
+    crate::input::layer(at, "{\"plan\":\"layer\",\"version\":1}\n");
     plan(128, r#"{"layer":{"metadata":"a.json"}}"#);
     let commit = [
         "commit",

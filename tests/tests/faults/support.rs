@@ -3,44 +3,21 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
-use cargo_metadata::Message;
 use cooperage_blob::{CopyOptions, Memory, Source, copy};
 use cooperage_testkit::peers::{self, Program};
+pub(crate) use cooperage_testkit::program::{Ran, run};
+use cooperage_testkit::program::{built, target_of};
 use cooperage_testkit::ragged::Numbers;
 
-/// The programs that this workspace gives, built as `cargo build` builds them; the tests of the
-/// command itself did so already.
+/// The programs that this workspace gives.
 fn program(name: &str) -> &'static Path {
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--package", "cooperage-cli", "--bins"])
-            .arg("--message-format=json-render-diagnostics")
-            .arg("--target-dir")
-            .arg(target.expect("cargo makes it below its own"))
-            .current_dir(tests.parent().expect("the tests lie in a workspace"))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "cargo cannot build the programs");
-        Message::parse_stream(output.stdout.as_slice())
-            .filter_map(|message| match message.expect("cargo writes messages") {
-                Message::CompilerArtifact(artifact) => Some((
-                    artifact.target.name,
-                    artifact.executable?.into_std_path_buf(),
-                )),
-                _ => None,
-            })
-            .collect()
-    });
-    &built[name]
+    let target = target_of(env!("CARGO_TARGET_TMPDIR"));
+    &BUILT.get_or_init(|| built(target, &["--package", "cooperage-cli", "--bins"]))[name]
 }
 
 pub(crate) fn cooperage() -> &'static Path {
@@ -49,67 +26,6 @@ pub(crate) fn cooperage() -> &'static Path {
 
 pub(crate) fn cargo_image() -> &'static Path {
     program("cargo-image")
-}
-
-/// What a run of a program gave.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: Vec<u8>,
-    pub(crate) err: String,
-}
-
-pub(crate) fn run(command: &mut Command, input: &[u8]) -> Ran {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    let input = input.to_vec();
-    // Beside reading, so that neither side waits for the other; a program that does not read is no
-    // fault.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().expect("the program ends");
-    writer.join().expect("writing does not panic");
-    Ran {
-        code: output.status.code(),
-        out: output.stdout,
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-impl Ran {
-    #[track_caller]
-    pub(crate) fn exits(self, code: i32) -> Self {
-        let out = String::from_utf8_lossy(&self.out);
-        assert_eq!(self.code, Some(code), "{out}\n{}", self.err);
-        self
-    }
-
-    /// Standard output or error holds each of the words.
-    #[track_caller]
-    pub(crate) fn says(self, words: &[&str]) -> Self {
-        let all = format!("{}{}", String::from_utf8_lossy(&self.out), self.err);
-        for word in words {
-            assert!(all.contains(word), "`{word}` is not in:\n{all}");
-        }
-        self
-    }
-
-    /// It says so, and ends as a failure does, not as a crash.
-    #[track_caller]
-    pub(crate) fn fails(self, words: &[&str]) -> Self {
-        let ran = self.exits(1).says(&["error: "]).says(words);
-        assert!(!ran.err.contains("panicked"), "{}", ran.err);
-        ran
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.out).expect("the output is one JSON document")
-    }
 }
 
 /// The command, to be run in `directory`.

@@ -1,12 +1,13 @@
 //! `cargo xtask image` as these tests start it: in an environment of which every variable is known.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use cargo_metadata::Message;
+use cooperage_testkit::program::{built, target_of};
 use serde_json::Value;
 
 /// This workspace.
@@ -17,31 +18,14 @@ pub(crate) fn workspace() -> &'static Path {
 
 /// Cargo's target directory for this workspace: the one that this very test was built in.
 pub(crate) fn target() -> &'static Path {
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    temporary.parent().expect("cargo makes it below its own")
+    target_of(env!("CARGO_TARGET_TMPDIR"))
 }
 
 /// What `cargo xtask` runs, built as `cargo xtask` builds it; `cargo xtask test` did so already.
 pub(crate) fn xtask() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let mut command = Command::new(env!("CARGO"));
-        command
-            .args(["build", "--package", "xtask", "--bin", "xtask"])
-            .arg("--message-format=json-render-diagnostics")
-            .arg("--target-dir")
-            .arg(target())
-            .current_dir(workspace());
-        let output = succeed(&mut command);
-        let executable = Message::parse_stream(output.stdout.as_slice())
-            .map(|message| message.expect("cargo writes messages"))
-            .filter_map(|message| match message {
-                Message::CompilerArtifact(artifact) => artifact.executable,
-                _ => None,
-            })
-            .last();
-        executable.expect("cargo built xtask").into_std_path_buf()
-    })
+    static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    let arguments = ["--package", "xtask", "--bin", "xtask"];
+    &BUILT.get_or_init(|| built(target(), &arguments))["xtask"]
 }
 
 /// `CARGO_HOME` of whoever runs the tests.

@@ -1,40 +1,22 @@
 //! The `cooperage` command, as users have it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use cargo_metadata::Message;
 use cooperage_testkit::peers::Failed;
+use cooperage_testkit::program::{built, target_of};
 use serde_json::Value;
 
 /// The program, built as `cargo xtask test` has built it already.
 fn program() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--package", "cooperage-cli", "--bin", "cooperage"])
-            .arg("--message-format=json-render-diagnostics")
-            .arg("--target-dir")
-            .arg(temporary.parent().expect("cargo makes it below its own"))
-            .current_dir(tests.parent().expect("the tests lie in a workspace"))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo starts");
-        assert!(output.status.success(), "cargo builds the command");
-        let executable = Message::parse_stream(output.stdout.as_slice())
-            .map(|message| message.expect("cargo writes messages"))
-            .filter_map(|message| match message {
-                Message::CompilerArtifact(artifact) => artifact.executable,
-                _ => None,
-            })
-            .last();
-        executable.expect("cargo built it").into_std_path_buf()
-    })
+    static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    let target = target_of(env!("CARGO_TARGET_TMPDIR"));
+    let arguments = ["--package", "cooperage-cli", "--bin", "cooperage"];
+    &BUILT.get_or_init(|| built(target, &arguments))["cooperage"]
 }
 
 /// Runs it and gives what it wrote to standard output.

@@ -60,7 +60,7 @@ pub(super) fn all(cooperage: &Path, home: &Path, others: &[String]) -> anyhow::R
     let mut tools = vec![
         ours("cooperage gzip", "gzip-1", None, true),
         ours("cooperage zstd", "zstd-1", None, true),
-        ours("cooperage gzip, level 5", "gzip-1", Some(5), true),
+        ours("cooperage gzip, level 4", "gzip-1", Some(4), true),
         ours("cooperage gzip, not folded", "gzip-1", None, false),
     ];
     let mut add = |name: &str, version: String, way| {

@@ -26,12 +26,14 @@ fn directory() -> TempDir {
     directory
 }
 
-/// Writes the plan of one layer that holds `tree`, and gives the arguments that build it.
-fn arguments(directory: &Path, encoder: &str) -> Vec<String> {
+/// The line for all of `tree`.
+const TREE: &str = r#"{"tree":"tree","mode":"0644"}"#;
+
+/// Writes the plan of one layer with these lines, and gives the arguments that build it.
+fn arguments(directory: &Path, encoder: &str, lines: &str) -> Vec<String> {
     let plan = format!(
         "{{\"plan\":\"image\",\"version\":1}}\n\
-         {{\"layer\":{{\"encoder\":\"{encoder}\"}}}}\n\
-         {{\"tree\":\"tree\",\"mode\":\"0644\"}}\n"
+         {{\"layer\":{{\"encoder\":\"{encoder}\"}}}}\n{lines}\n"
     );
     let file = directory.join(format!("{encoder}.plan"));
     fs::write(&file, plan).expect("the plan is written");
@@ -47,11 +49,11 @@ fn arguments(directory: &Path, encoder: &str) -> Vec<String> {
     .to_vec()
 }
 
-/// The peak of resident memory when two jobs build the image of `tree`, in bytes.
-fn peak(directory: &Path, encoder: &str) -> Option<u64> {
+/// The peak of resident memory when two jobs build the image of these lines, in bytes.
+fn peak(directory: &Path, encoder: &str, lines: &str) -> Option<u64> {
     let python = peers::tool("python3")?;
     let mut all = ["-c".to_owned(), LAUNCHER.to_owned(), PROGRAM.to_owned()].to_vec();
-    all.extend(arguments(directory, encoder));
+    all.extend(arguments(directory, encoder, lines));
     let said = python.run(all).expect("the image is built");
     let kibibytes: u64 = said.trim().parse().expect("the launcher says a number");
     Some(kibibytes * 1024)
@@ -75,7 +77,7 @@ fn memory_does_not_grow_with_the_layer() {
     let noise = noise(48 << 20);
     for (encoder, most) in [("gzip-1", 32 << 20), ("zstd-1", 64 << 20)] {
         fs::write(directory.path().join("tree/noise"), &noise).expect("the file is written");
-        let Some(peak) = peak(directory.path(), encoder) else {
+        let Some(peak) = peak(directory.path(), encoder, TREE) else {
             return;
         };
         assert!(peak <= most, "{encoder}: {peak} bytes, at most {most}");
@@ -85,28 +87,35 @@ fn memory_does_not_grow_with_the_layer() {
 #[test]
 fn an_entry_takes_at_most_200_bytes() {
     let directory = directory();
-    let mut made = 0;
+    let mut lines = Vec::new();
     let mut grow_to = |count: usize| {
-        for number in made..count {
-            let below = directory
-                .path()
-                .join(format!("tree/usr/lib/package-{}/modules", number / 100));
-            fs::create_dir_all(&below).expect("a directory can be made");
-            let file = below.join(format!("a-module-of-the-package-{number}.py"));
-            fs::write(file, "").expect("a file can be made");
+        for number in lines.len()..count {
+            let below = format!("usr/lib/package-{}/modules", number / 100);
+            let path = format!("{below}/a-module-of-the-package-{number}.py");
+            let tree = directory.path().join("tree");
+            fs::create_dir_all(tree.join(below)).expect("a directory can be made");
+            fs::write(tree.join(&path), "").expect("a file can be made");
+            lines.push(format!(
+                r#"{{"path":"{path}","file":"tree/{path}","mode":"0644"}}"#
+            ));
         }
-        made = count;
-        peak(directory.path(), "gzip-1")
+        [TREE, &lines.join("\n")].map(|lines| peak(directory.path(), "gzip-1", lines))
     };
     let (few, many) = (4_000, 24_000);
-    let (Some(before), Some(after)) = (grow_to(few), grow_to(many)) else {
-        return;
-    };
     // The directories are entries too.
     let entries = (many - few) as u64 * 102 / 100;
-    let each = after.saturating_sub(before) / entries;
-    assert!(each <= 200, "{each} bytes an entry: {before}, then {after}");
-    assert!(before <= 32 << 20, "{before}");
+    let (before, after) = (grow_to(few), grow_to(many));
+    for (way, (before, after)) in ["a tree", "lines"].iter().zip(before.iter().zip(after)) {
+        let (Some(before), Some(after)) = (*before, after) else {
+            return;
+        };
+        let each = after.saturating_sub(before) / entries;
+        assert!(
+            each <= 200,
+            "{way}: {each} bytes an entry: {before}, then {after}"
+        );
+        assert!(before <= 32 << 20, "{way}: {before}");
+    }
 }
 
 #[test]
@@ -135,7 +144,7 @@ fn a_file_is_read_once_and_twice_if_it_has_to_be_compared() {
     let words = ["-f", "-y", "-s", "0", "-e", "trace=read,pread64", "-o"];
     let mut command = strace.command(words);
     command.arg(&trace).arg(PROGRAM);
-    command.args(arguments(directory.path(), "zstd-1"));
+    command.args(arguments(directory.path(), "zstd-1", TREE));
     let output = command.output().expect("strace starts");
     assert!(output.status.success(), "{output:?}");
 

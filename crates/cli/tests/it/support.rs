@@ -1,10 +1,11 @@
 //! A directory with a small project, and the program run in it.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use cooperage_testkit::program;
+pub(crate) use cooperage_testkit::program::Ran;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,41 +22,6 @@ pub(crate) const PLAN: &str = r#"
 "#;
 
 pub(crate) struct Project(TempDir);
-
-/// What a run of the program gave.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: Vec<u8>,
-    pub(crate) err: String,
-}
-
-impl Ran {
-    #[track_caller]
-    pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.text(), self.err);
-        self
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.out.clone()).expect("the output is text")
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.out).expect("the output is one JSON document")
-    }
-
-    /// Standard error or output holds each of the words.
-    #[track_caller]
-    pub(crate) fn says(self, words: &[&str]) -> Self {
-        let all = format!("{}{}", String::from_utf8_lossy(&self.out), self.err);
-        for word in words {
-            assert!(all.contains(word), "`{word}` is not in:\n{all}");
-        }
-        self
-    }
-}
 
 impl Project {
     /// The plan and the file it names.
@@ -107,26 +73,7 @@ impl Project {
     }
 
     pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
-        let mut child = self
-            .command()
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut stdin = child.stdin.take().expect("it is piped");
-        let input = input.to_vec();
-        // Beside reading, so that neither side waits for the other; a program that does not read
-        // is no fault.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().expect("the program ends");
-        writer.join().expect("writing does not panic");
-        Ran {
-            code: output.status.code(),
-            out: output.stdout,
-            err: String::from_utf8(output.stderr).expect("errors are text"),
-        }
+        program::run(self.command().args(args), input)
     }
 
     /// The digest of the image at a location.

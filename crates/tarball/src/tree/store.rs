@@ -6,6 +6,7 @@
 //! and its number in its directory; the values are made when asked for.
 //! `docs/performance.md` says what that comes to.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,7 +28,10 @@ pub(crate) struct Store {
     names: Vec<u8>,
     children: Vec<Ordered>,
     attributes: Interner<Attributes>,
+    /// Without their numbers.
     origins: Interner<Origin>,
+    /// The numbers of origins, as far as there are any.
+    numbers: Vec<Option<NonZeroU32>>,
     /// What stands before the common end of a file's place and its path.
     places: Interner<str>,
     /// What has no shape of its own.
@@ -94,6 +98,7 @@ impl Default for Store {
             children: Vec::new(),
             attributes: Interner::default(),
             origins: Interner::default(),
+            numbers: Vec::new(),
             places: Interner::default(),
             kinds: Vec::new(),
             free: Vec::new(),
@@ -275,7 +280,18 @@ impl Store {
 
     /// Where an entry came from.
     pub(crate) fn origin(&self, id: Id) -> Origin {
-        Origin::clone(self.origins.get(self.node(id).origin))
+        let number = self.numbers.get(id as usize).copied().flatten();
+        Origin::clone(self.origins.get(self.node(id).origin)).with_number(number)
+    }
+
+    fn set_number(&mut self, id: Id, number: Option<NonZeroU32>) {
+        let at = id as usize;
+        if number.is_some() && self.numbers.len() <= at {
+            self.numbers.resize(self.nodes.len(), None);
+        }
+        if let Some(place) = self.numbers.get_mut(at) {
+            *place = number;
+        }
     }
 
     /// Puts an entry where none is. [`Self::is_full`] must have been asked.
@@ -283,9 +299,11 @@ impl Store {
         let id = self.make(path.as_bytes());
         let attributes = |found: &Attributes| Arc::new(found.clone());
         let attributes = self.attributes.intern(&entry.attributes, attributes);
+        let (origin, number) = entry.origin.split();
         let origin = self
             .origins
-            .intern(&entry.origin, |found| Arc::new(found.clone()));
+            .intern(&origin, |found| Arc::new(found.clone()));
+        self.set_number(id, number);
         let mut node = *self.node(id);
         (node.attributes, node.origin) = (attributes, origin);
         match &entry.kind {

@@ -1,7 +1,7 @@
 //! What the tests of this crate share.
 
 use cooperage_tarball::{
-    Attributes, BlockRules, Content, Entry, FoldOptions, Resolved, Tree, TreePath, fold,
+    Attributes, BlockRules, Content, Entry, FoldOptions, Kind, Resolved, Tree, TreePath, fold,
     plan_blocks,
 };
 
@@ -59,6 +59,14 @@ pub(crate) fn in_blocks(resolved: &Resolved, block_size: u64) -> Vec<(u64, Vec<u
     }
     assert_eq!(end, resolved.tar_len());
     blocks
+}
+
+/// What hard links may lead to.
+pub(crate) fn linkable(tree: &Tree) -> Vec<TreePath> {
+    tree.iter()
+        .filter(|(_, entry)| entry.kind != Kind::Directory)
+        .map(|(path, _)| path.clone())
+        .collect()
 }
 
 /// The names of a tar's headers as they stand there, PAX records left out.

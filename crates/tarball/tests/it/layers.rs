@@ -3,7 +3,7 @@
 use cooperage_tarball::{Attributes, Content, Entry, Kind, Tree, TreePath, diff, overlay};
 use proptest::prelude::*;
 
-use crate::common::{file, path, tar_of, tree};
+use crate::common::{file, linkable, path, tar_of, tree};
 
 fn directory(mode: u32) -> Entry {
     Entry::directory(Attributes::with_mode(mode))
@@ -197,11 +197,7 @@ fn any_rootfs() -> impl Strategy<Value = Tree> {
         for (at, (kind, text, mode), to) in entries {
             let at = path(&at);
             let attributes = Attributes::with_mode(mode);
-            let targets: Vec<_> = tree
-                .iter()
-                .filter(|(_, entry)| entry.kind != Kind::Directory)
-                .map(|(path, _)| path.clone())
-                .collect();
+            let targets = linkable(&tree);
             let entry = match kind {
                 0 => Entry::directory(attributes),
                 1 => Entry::symlink(text),

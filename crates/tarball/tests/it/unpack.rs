@@ -17,7 +17,7 @@ use cooperage_tarball::{
 };
 use proptest::prelude::*;
 
-use crate::common::{file, path, tar_of, tree};
+use crate::common::{file, linkable, path, tar_of, tree};
 
 /// Whoever runs this: owner and group of what they make.
 fn me() -> (u64, u64) {
@@ -77,13 +77,7 @@ fn said(error: &dyn std::error::Error) -> String {
 
 /// All that a directory holds, its own attributes too.
 fn scanned(directory: &Path) -> Tree {
-    let options = ScanOptions {
-        attributes: AttributesFrom::Host,
-        xattrs: true,
-        root: true,
-        ..ScanOptions::default()
-    };
-    scan(directory, &options).unwrap()
+    scan(directory, &ScanOptions::as_found()).unwrap()
 }
 
 #[test]
@@ -280,11 +274,7 @@ fn any_tree() -> impl Strategy<Value = Tree> {
                     drop(tree.insert(ancestor, Entry::directory(of_directory.clone())));
                 }
             }
-            let targets: Vec<_> = tree
-                .iter()
-                .filter(|(_, entry)| entry.kind != Kind::Directory)
-                .map(|(path, _)| path.clone())
-                .collect();
+            let targets = linkable(&tree);
             let entry = match kind {
                 0 => Entry::directory(of_directory),
                 1 => Entry {
