@@ -1,5 +1,11 @@
 //! Programs as their users run them: built by cargo, started, fed and seen to their end.
 
+#![expect(
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "what a run gave is mostly asked for what it asserts"
+)]
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

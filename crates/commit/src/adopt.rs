@@ -1,10 +1,9 @@
 //! A layer that exists becomes a layer of ours.
 
 use std::io::{self, Read, Write};
-use std::num::NonZeroUsize;
 
 use cooperage_blob::{BlobWriter, Sink};
-use cooperage_compress::{BlockRecord, Codec, Encoder, Encoding, decoder};
+use cooperage_compress::{BlockRecord, Codec, Encoder, Encoding, Workers, decoder};
 use cooperage_digest::{Algorithm, Hasher};
 use cooperage_image_spec::Descriptor;
 
@@ -65,7 +64,7 @@ pub fn adopt(
     reader: impl Read + Send,
     origin: &str,
     form: LayerForm,
-    threads: NonZeroUsize,
+    workers: &Workers,
     sink: &(impl Sink + ?Sized),
 ) -> Result<Layer, AdoptError> {
     let failed = |source| AdoptError::Read {
@@ -97,7 +96,7 @@ pub fn adopt(
             (tar.map(without_blocks), None, Codec::None)
         }
         LayerForm::Recompress(encoding) => {
-            let tar = recompress(reader, codec, encoding, threads, &mut writer);
+            let tar = recompress(reader, codec, encoding, workers, &mut writer);
             (tar, Some(encoding), encoding.codec())
         }
     };
@@ -192,10 +191,10 @@ fn recompress(
     reader: impl Read + Send,
     codec: Codec,
     encoding: Encoding,
-    threads: NonZeroUsize,
+    workers: &Workers,
     writer: &mut Marking<'_>,
 ) -> io::Result<(Hasher, u64, Vec<BlockRecord>)> {
-    let mut encoder = Encoder::with_threads(writer, encoding, threads)?;
+    let mut encoder = Encoder::with_workers(writer, encoding, workers)?;
     let (hasher, size) = pump(decoder(codec, reader), |raw| encoder.write_all(raw))?;
     let (_, blocks) = encoder.finish_with_records()?;
     Ok((hasher, size, blocks))

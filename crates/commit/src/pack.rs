@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
 use cooperage_blob::{NoProgress, Progress, Sink};
-use cooperage_compress::{Blocks, Codec, EncodeError, Encoding, encode_blocks};
+use cooperage_compress::{Blocks, Codec, EncodeError, Encoding, Workers};
 use cooperage_digest::{Algorithm, Hasher};
 use cooperage_image_spec::{Descriptor, MediaType};
 use cooperage_tarball::{Block, BlockRules, FoldOptions, Resolved, Tree, fold, plan_blocks};
@@ -18,8 +18,11 @@ pub struct PackOptions<'a> {
     pub encoding: Encoding,
     /// Whether identical files become hard links.
     pub fold: bool,
-    /// Blocks compressed at once.
+    /// Blocks compressed at once, and files compared at once for folding.
     pub threads: NonZeroUsize,
+    /// What compresses, shared with layers that are packed at the same time; threads and memory of
+    /// its own without it.
+    pub workers: Option<&'a Workers>,
     /// What the layer is called while it is packed.
     pub name: &'a str,
     /// Who is told.
@@ -32,6 +35,7 @@ impl Default for PackOptions<'_> {
             encoding: Encoding::default(),
             fold: true,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            workers: None,
             name: "layer",
             progress: &NoProgress,
         }
@@ -156,19 +160,16 @@ pub fn pack(
     let mut size = 0;
     let progress = options.progress;
     let id = progress.start(options.name, Some(resolved.tar_len()));
-    let result = encode_blocks(
-        &blocks,
-        &options.encoding,
-        options.threads,
-        &mut |raw, stored| {
-            if let Some(hasher) = &mut diff_id {
-                hasher.update(raw);
-            }
-            size += raw.len() as u64;
-            progress.advance(id, raw.len() as u64);
-            writer.write_all(stored)
-        },
-    );
+    let shared = options.workers.cloned();
+    let workers = shared.unwrap_or_else(|| Workers::new(options.threads));
+    let result = workers.encode_blocks(&blocks, &options.encoding, &mut |raw, stored| {
+        if let Some(hasher) = &mut diff_id {
+            hasher.update(raw);
+        }
+        size += raw.len() as u64;
+        progress.advance(id, raw.len() as u64);
+        writer.write_all(stored)
+    });
     progress.finish(id);
     let records = result.map_err(|error| match error {
         EncodeError::Read { source, .. } => PackError::Read {

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use crate::blocks::Tally;
 use crate::engine::{self, EncodeError};
-use crate::{BlockRecord, Encoding, codec};
+use crate::{BlockRecord, Encoding, Workers, codec};
 
 /// Compresses what is written to it, cut every [`Encoding::block_size`] bytes whatever the sizes
 /// of the writes, and writes that to `W`.
@@ -36,7 +36,7 @@ use crate::{BlockRecord, Encoding, codec};
 pub struct Encoder<W: Write> {
     inner: W,
     encoding: Encoding,
-    threads: NonZeroUsize,
+    workers: Workers,
     /// Blocks that wait for one another; all but the last are full.
     batch: Vec<Vec<u8>>,
     /// Emptied blocks, for their capacity.
@@ -55,7 +55,7 @@ impl<W: Write> Encoder<W> {
     /// When `inner` does not take the header, or the codec's library is not the one that the
     /// encoder's id stands for ([`CodecError`](crate::CodecError)).
     pub fn new(inner: W, encoding: Encoding) -> io::Result<Self> {
-        Self::with_threads(inner, encoding, NonZeroUsize::MIN)
+        Self::with_workers(inner, encoding, &Workers::new(NonZeroUsize::MIN))
     }
 
     /// Compresses on up to `threads` threads while the calling thread waits.
@@ -63,11 +63,16 @@ impl<W: Write> Encoder<W> {
     /// # Errors
     ///
     /// As [`Encoder::new`].
-    pub fn with_threads(
-        mut inner: W,
-        encoding: Encoding,
-        threads: NonZeroUsize,
-    ) -> io::Result<Self> {
+    pub fn with_threads(inner: W, encoding: Encoding, threads: NonZeroUsize) -> io::Result<Self> {
+        Self::with_workers(inner, encoding, &Workers::new(threads))
+    }
+
+    /// The same with threads and memory that are shared with other layers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Encoder::new`].
+    pub fn with_workers(mut inner: W, encoding: Encoding, workers: &Workers) -> io::Result<Self> {
         codec::block_encoder(&encoding).map_err(io::Error::other)?;
         let header = codec::header(&encoding);
         inner.write_all(header)?;
@@ -77,7 +82,7 @@ impl<W: Write> Encoder<W> {
         Ok(Self {
             inner,
             encoding,
-            threads,
+            workers: workers.clone(),
             batch,
             spare,
             tally,
@@ -142,7 +147,7 @@ impl<W: Write> Encoder<W> {
         let records = engine::encode_body(
             &self.batch[..],
             &self.encoding,
-            self.threads,
+            &self.workers,
             &mut self.tally,
             &mut |_, stored| inner.write_all(stored),
         )
@@ -164,7 +169,7 @@ impl<W: Write> Write for Encoder<W> {
         let size = self.block_size();
         if self.batch.last().is_none_or(|block| block.len() == size) {
             // Encoded only when more comes, so that a batch never ends in an empty block.
-            if self.batch.len() == self.threads.get().saturating_mul(2).min(512) {
+            if self.batch.len() == self.workers.threads().get() * 2 {
                 self.encode_batch()?;
             }
             if !bytes.is_empty() {

@@ -192,7 +192,7 @@ impl FromStr for EncoderId {
 /// );
 /// # Ok::<(), cooperage_compress::EncodingError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Encoding {
     encoder: EncoderId,
     level: u8,

@@ -4,11 +4,13 @@ use std::any::Any;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::ThreadPool;
 
 use crate::blocks::Tally;
-use crate::codec::{self, BlockEncoder, CodecError};
-use crate::pool::Pool;
+use crate::codec::{self, CodecError};
+use crate::pool::{Arrivals, Lease, Tools, Workers};
 use crate::{BlockRecord, Blocks, Encoding};
 
 /// Why blocks could not be encoded; `E` is what [`Blocks::read`] fails with.
@@ -31,9 +33,6 @@ pub enum EncodeError<E> {
     Codec(#[from] CodecError),
 }
 
-/// More threads than this are not started, however many are asked for.
-const MAX_WORKERS: usize = 256;
-
 /// Where encoded blocks go: the uncompressed bytes of a block, and the same as stored.
 pub type BlockSink<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 
@@ -46,8 +45,8 @@ pub type BlockSink<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 /// has a record; there is one for each block. zstd without any bytes is one empty frame.
 ///
 /// The result does not depend on `threads`. With one thread everything happens on the calling
-/// thread; else up to `threads` workers compress beside it. With *P* workers at most *P* + 3 blocks
-/// are in memory, each with its stored form, which is never more than 1/8 and 4 KiB larger.
+/// thread; else up to `threads` others compress beside it, as [`Workers`] says, which is what layers
+/// that are made at the same time share.
 ///
 /// # Errors
 ///
@@ -85,13 +84,33 @@ pub fn encode_blocks<B: Blocks + ?Sized>(
     threads: NonZeroUsize,
     sink: &mut BlockSink<'_>,
 ) -> Result<Vec<BlockRecord>, EncodeError<B::Error>> {
-    let mut tally = Tally::default();
-    let header = codec::header(encoding);
-    pass(header, &mut tally, sink)?;
-    let records = encode_body(blocks, encoding, threads, &mut tally, sink)?;
-    let trailer = codec::trailer(encoding, tally.crc32(), tally.len)?;
-    pass(&trailer, &mut tally, sink)?;
-    Ok(records)
+    Workers::new(threads).encode_blocks(blocks, encoding, sink)
+}
+
+impl Workers {
+    /// As [`encode_blocks`], with threads and memory that are shared with other layers.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_blocks`].
+    ///
+    /// # Panics
+    ///
+    /// As [`encode_blocks`].
+    pub fn encode_blocks<B: Blocks + ?Sized>(
+        &self,
+        blocks: &B,
+        encoding: &Encoding,
+        sink: &mut BlockSink<'_>,
+    ) -> Result<Vec<BlockRecord>, EncodeError<B::Error>> {
+        let mut tally = Tally::default();
+        let header = codec::header(encoding);
+        pass(header, &mut tally, sink)?;
+        let records = encode_body(blocks, encoding, self, &mut tally, sink)?;
+        let trailer = codec::trailer(encoding, tally.crc32(), tally.len)?;
+        pass(&trailer, &mut tally, sink)?;
+        Ok(records)
+    }
 }
 
 fn pass<E>(
@@ -110,20 +129,26 @@ fn pass<E>(
 pub(crate) fn encode_body<B: Blocks + ?Sized>(
     blocks: &B,
     encoding: &Encoding,
-    threads: NonZeroUsize,
+    workers: &Workers,
     tally: &mut Tally,
     sink: &mut BlockSink<'_>,
 ) -> Result<Vec<BlockRecord>, EncodeError<B::Error>> {
+    let lane = Lane {
+        blocks,
+        encoding,
+        workers,
+        is_over: AtomicBool::new(false),
+    };
     let mut output = Output {
         tally,
         sink,
         records: Vec::new(),
     };
-    let workers = threads.get().min(blocks.count()).min(MAX_WORKERS);
-    if workers > 1 {
-        in_parallel(blocks, encoding, workers, &mut output)?;
-    } else {
-        inline(blocks, encoding, &mut output)?;
+    // A fault of the codec's library is one of the whole layer, and comes before any block.
+    workers.keep(encoding, workers.tools(encoding)?);
+    match workers.pool() {
+        Some(pool) if blocks.count() > 1 => lane.in_parallel(pool, &mut output)?,
+        _ => lane.inline(&mut output)?,
     }
     Ok(output.records)
 }
@@ -157,114 +182,105 @@ pub(crate) struct Slot {
     crc32: u32,
 }
 
-impl Slot {
-    /// Reads block `index` and encodes it.
-    fn fill<B: Blocks + ?Sized>(
-        &mut self,
-        blocks: &B,
-        index: usize,
-        encoder: &mut dyn BlockEncoder,
-        room: &mut Vec<u8>,
+/// One layer's way through the workers.
+struct Lane<'a, B: ?Sized> {
+    blocks: &'a B,
+    encoding: &'a Encoding,
+    workers: &'a Workers,
+    /// Nobody waits for what is not yet begun.
+    is_over: AtomicBool,
+}
+
+type Arrival<'a, E> = Result<Lease<'a>, Failure<E>>;
+
+impl<B: Blocks + ?Sized> Lane<'_, B> {
+    fn inline(&self, output: &mut Output<'_, '_>) -> Result<(), EncodeError<B::Error>> {
+        let mut lease = self.workers.first_slot();
+        for index in 0..self.blocks.count() {
+            self.fill(&mut lease.slot, index)?;
+            output.put(&lease.slot).map_err(EncodeError::Write)?;
+        }
+        Ok(())
+    }
+
+    fn in_parallel(
+        &self,
+        pool: &ThreadPool,
+        output: &mut Output<'_, '_>,
     ) -> Result<(), EncodeError<B::Error>> {
-        self.raw.clear();
-        self.stored.clear();
-        blocks
-            .read(index, &mut self.raw)
-            .map_err(|source| EncodeError::Read { index, source })?;
-        self.crc32 = crc32fast::hash(&self.raw);
-        if !self.raw.is_empty() {
-            // Codecs touch room for the worst case. There is one such room a worker, not one a
-            // block, and the block keeps what it needs.
-            encoder.encode(&self.raw, room)?;
-            self.stored.extend_from_slice(room);
-        }
-        Ok(())
-    }
-}
-
-fn inline<B: Blocks + ?Sized>(
-    blocks: &B,
-    encoding: &Encoding,
-    output: &mut Output<'_, '_>,
-) -> Result<(), EncodeError<B::Error>> {
-    let mut encoder = codec::block_encoder(encoding)?;
-    let (mut slot, mut room) = (Slot::default(), Vec::new());
-    for index in 0..blocks.count() {
-        slot.fill(blocks, index, &mut *encoder, &mut room)?;
-        output.put(&slot).map_err(EncodeError::Write)?;
-    }
-    Ok(())
-}
-
-fn in_parallel<B: Blocks + ?Sized>(
-    blocks: &B,
-    encoding: &Encoding,
-    workers: usize,
-    output: &mut Output<'_, '_>,
-) -> Result<(), EncodeError<B::Error>> {
-    let encoders = (0..workers).map(|_| codec::block_encoder(encoding));
-    let encoders = encoders.collect::<Result<Vec<_>, _>>()?;
-    let pool = &Pool::new(blocks.count(), workers + 3);
-    thread::scope(|scope| {
-        // Also when the sink fails or panics, the workers end and the scope with them.
-        let _stop = StopOnDrop(pool);
-        let mut spawned = 0;
-        for mut encoder in encoders {
-            let work = move || work(blocks, &mut *encoder, pool);
-            let worker = thread::Builder::new().name("compress".into());
-            spawned += usize::from(worker.spawn_scoped(scope, work).is_ok());
-        }
-        if spawned == 0 {
-            // A system that has no thread to give is slow, not broken.
-            return inline(blocks, encoding, output);
-        }
-        for index in 0..blocks.count() {
-            match pool.receive(index) {
-                Ok(slot) => {
-                    output.put(&slot).map_err(EncodeError::Write)?;
-                    pool.give_back(slot);
+        let arrivals = &Arrivals::<Arrival<'_, B::Error>>::new();
+        pool.in_place_scope(|scope| {
+            // Also when the sink fails or panics, nothing more is begun.
+            let _over = SetOnDrop(&self.is_over);
+            let count = self.blocks.count();
+            let mut begun = 0;
+            for index in 0..count {
+                while begun < count {
+                    let lease = if begun == index {
+                        self.workers.first_slot()
+                    } else if let Some(lease) = self.workers.another_slot() {
+                        lease
+                    } else {
+                        break;
+                    };
+                    let this = begun;
+                    scope.spawn(move |_| arrivals.deliver(this, self.work(this, lease)));
+                    begun += 1;
                 }
-                Err(Failure::Error(error)) => return Err(error),
-                Err(Failure::Panic(payload)) => panic::resume_unwind(payload),
+                match arrivals.receive(index) {
+                    Ok(lease) => output.put(&lease.slot).map_err(EncodeError::Write)?,
+                    Err(Failure::Error(error)) => return Err(error),
+                    Err(Failure::Panic(payload)) => panic::resume_unwind(payload),
+                }
             }
-        }
-        Ok(())
-    })
-}
+            Ok(())
+        })
+    }
 
-fn work<B: Blocks + ?Sized>(
-    blocks: &B,
-    encoder: &mut dyn BlockEncoder,
-    pool: &Pool<Failure<B::Error>>,
-) {
-    let mut room = Vec::new();
-    while let Some((index, mut slot)) = pool.take() {
+    /// What one thread does for one block. Nobody asks for it any more once the lane is over.
+    fn work<'l>(&self, index: usize, mut lease: Lease<'l>) -> Arrival<'l, B::Error> {
+        if self.is_over.load(Ordering::Relaxed) {
+            return Ok(lease);
+        }
         // Caught, so that whoever waits for this block learns of it; nothing that the panic left
         // half done is used again.
-        let filled = panic::catch_unwind(AssertUnwindSafe(|| {
-            slot.fill(blocks, index, &mut *encoder, &mut room)
-        }));
-        pool.deliver(
-            index,
-            match filled {
-                Ok(Ok(())) => Ok(slot),
-                Ok(Err(error)) => Err(Failure::Error(error)),
-                Err(payload) => Err(Failure::Panic(payload)),
-            },
-        );
+        let filled = panic::catch_unwind(AssertUnwindSafe(|| self.fill(&mut lease.slot, index)));
+        match filled {
+            Ok(Ok(())) => Ok(lease),
+            Ok(Err(error)) => Err(Failure::Error(error)),
+            Err(payload) => Err(Failure::Panic(payload)),
+        }
+    }
+
+    /// Reads block `index` and encodes it.
+    fn fill(&self, slot: &mut Slot, index: usize) -> Result<(), EncodeError<B::Error>> {
+        slot.raw.clear();
+        slot.stored.clear();
+        self.blocks
+            .read(index, &mut slot.raw)
+            .map_err(|source| EncodeError::Read { index, source })?;
+        slot.crc32 = crc32fast::hash(&slot.raw);
+        if !slot.raw.is_empty() {
+            let mut tools = self.workers.tools(self.encoding)?;
+            let Tools { encoder, room } = &mut tools;
+            encoder.encode(&slot.raw, room)?;
+            slot.stored.extend_from_slice(room);
+            self.workers.keep(self.encoding, tools);
+        }
+        Ok(())
     }
 }
 
-/// Why a worker has no block to deliver.
+/// Why there is no block to deliver.
 enum Failure<E> {
     Error(EncodeError<E>),
     Panic(Box<dyn Any + Send>),
 }
 
-struct StopOnDrop<'a, F>(&'a Pool<F>);
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl<F> Drop for StopOnDrop<'_, F> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.store(true, Ordering::Relaxed);
     }
 }

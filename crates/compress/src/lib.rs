@@ -59,4 +59,5 @@ pub use encoding::{
     MAX_BLOCK_SIZE, MIN_BLOCK_SIZE,
 };
 pub use engine::{BlockSink, EncodeError, encode_blocks};
+pub use pool::Workers;
 pub use sniff::{Detected, sniff};

@@ -9,11 +9,12 @@ use cooperage_commit::{
     AdoptError, Base, BaseError, FormError, Formed, LayerError, PackError, Recipe, Step, form,
     form_index, write,
 };
+use cooperage_compress::Workers;
 use cooperage_image_spec::{Descriptor, MediaType, Platform};
 use cooperage_tarball::Tree;
 
 use crate::lanes::in_lanes;
-use crate::layer::{build_tree, tree_of};
+use crate::layer::{LayerMaker, tree_of};
 use crate::{BasePlan, ImagePlan, LayerMetadata, MetadataError, Plan, TreePlanError};
 
 /// Whether entries must say their mode.
@@ -296,8 +297,10 @@ fn build_one(
     };
     let layers: Vec<_> = image.layers.iter().zip(trees).collect();
     let lanes = LAYERS_AT_ONCE.min(options.threads.get());
+    let workers = &Workers::new(options.threads);
+    let maker = LayerMaker { options, workers };
     let layers = in_lanes(&layers, lanes, |(layer, tree)| {
-        build_tree(layer, tree.as_ref(), sink, options)
+        maker.build(layer, tree.as_ref(), sink)
     })?;
     let formed = build_image(image, &layers, opened.as_ref().map(|(_, base)| base))?;
     let mut base_layers = 0;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cooperage_blob::Sink;
 use cooperage_commit::{DEFAULT_TAR_LIMIT, Layer, LayerForm, PackOptions, adopt, load_tar, pack};
-use cooperage_compress::Encoding;
+use cooperage_compress::{Encoding, Workers};
 use cooperage_digest::Algorithm;
 use cooperage_image_spec::{History, MAX_DOCUMENT_SIZE};
 use cooperage_tarball::Tree;
@@ -24,7 +24,10 @@ pub fn build_layer(
     sink: &(impl Sink + ?Sized),
     options: &BuildOptions<'_>,
 ) -> Result<LayerMetadata, BuildError> {
-    build_tree(plan, tree_of(plan, options)?.as_ref(), sink, options)
+    let workers = &Workers::new(options.threads);
+    let tree = tree_of(plan, options)?;
+    let maker = LayerMaker { options, workers };
+    maker.build(plan, tree.as_ref(), sink)
 }
 
 /// The tree of a layer that is given by its entries.
@@ -49,104 +52,106 @@ pub(crate) fn layer_name(plan: &LayerPlan) -> String {
     plan.name.clone().unwrap_or_else(|| "layer".into())
 }
 
-/// As [`build_layer`], with [`tree_of`] the plan.
-pub(crate) fn build_tree(
-    plan: &LayerPlan,
-    tree: Option<&Tree>,
-    sink: &(impl Sink + ?Sized),
-    options: &BuildOptions<'_>,
-) -> Result<LayerMetadata, BuildError> {
-    let encoding = plan.encoding.unwrap_or_default();
-    let name = plan.name.as_deref().unwrap_or("layer");
-    let mut layer = match &plan.content {
-        LayerContent::Entries { fold, .. } | LayerContent::Tree { fold, .. } => {
-            let none = Tree::new();
-            let tree = tree.unwrap_or(&none);
-            pack(tree, &pack_options(name, encoding, *fold, options), sink)?
-        }
-        LayerContent::Tar { file, form } => build_tar(
-            &options.root.join(file),
-            *form,
-            name,
-            encoding,
-            sink,
-            options,
-        )?,
-        LayerContent::Metadata { file, blob } => {
-            return reuse(file, blob.as_deref(), sink, options);
-        }
-    };
-    layer
-        .descriptor
-        .annotations
-        .extend(plan.annotations.clone());
-    let history = History {
-        created: plan.created.clone(),
-        created_by: Some(
-            plan.created_by
-                .clone()
-                .unwrap_or_else(|| format!("cooperage: {name}")),
-        ),
-        comment: plan.comment.clone(),
-        ..History::default()
-    };
-    Ok(LayerMetadata {
-        name: plan.name.clone(),
-        layer,
-        history,
-    })
+/// Makes layers, several at a time on the same threads.
+pub(crate) struct LayerMaker<'a> {
+    pub(crate) options: &'a BuildOptions<'a>,
+    pub(crate) workers: &'a Workers,
 }
 
-fn pack_options<'a>(
-    name: &'a str,
-    encoding: Encoding,
-    fold: bool,
-    options: &BuildOptions<'a>,
-) -> PackOptions<'a> {
-    PackOptions {
-        encoding,
-        fold,
-        threads: options.threads,
-        name,
-        progress: options.progress,
+impl<'a> LayerMaker<'a> {
+    /// As [`build_layer`], with [`tree_of`] the plan.
+    pub(crate) fn build(
+        &self,
+        plan: &LayerPlan,
+        tree: Option<&Tree>,
+        sink: &(impl Sink + ?Sized),
+    ) -> Result<LayerMetadata, BuildError> {
+        let encoding = plan.encoding.unwrap_or_default();
+        let name = plan.name.as_deref().unwrap_or("layer");
+        let mut layer = match &plan.content {
+            LayerContent::Entries { fold, .. } | LayerContent::Tree { fold, .. } => {
+                let none = Tree::new();
+                let tree = tree.unwrap_or(&none);
+                pack(tree, &self.pack_options(name, encoding, *fold), sink)?
+            }
+            LayerContent::Tar { file, form } => {
+                self.build_tar(&self.options.root.join(file), *form, name, encoding, sink)?
+            }
+            LayerContent::Metadata { file, blob } => {
+                return reuse(file, blob.as_deref(), sink, self.options);
+            }
+        };
+        layer
+            .descriptor
+            .annotations
+            .extend(plan.annotations.clone());
+        let history = History {
+            created: plan.created.clone(),
+            created_by: Some(
+                plan.created_by
+                    .clone()
+                    .unwrap_or_else(|| format!("cooperage: {name}")),
+            ),
+            comment: plan.comment.clone(),
+            ..History::default()
+        };
+        Ok(LayerMetadata {
+            name: plan.name.clone(),
+            layer,
+            history,
+        })
     }
-}
 
-fn build_tar(
-    file: &Path,
-    form: TarForm,
-    name: &str,
-    encoding: Encoding,
-    sink: &(impl Sink + ?Sized),
-    options: &BuildOptions<'_>,
-) -> Result<Layer, BuildError> {
-    let read = |source| BuildError::Read {
-        file: file.to_owned(),
-        source,
-    };
-    let form = match form {
-        TarForm::Keep => LayerForm::Keep,
-        TarForm::Uncompress => LayerForm::Uncompress,
-        TarForm::Recompress => LayerForm::Recompress(encoding),
-        TarForm::Canonical => {
-            let reader = open_input(file).map_err(read)?;
-            let origin = file.display().to_string();
-            let loaded = load_tar(reader, &origin, None, DEFAULT_TAR_LIMIT)?;
-            return Ok(pack(
-                loaded.tree(),
-                &pack_options(name, encoding, true, options),
-                sink,
-            )?);
+    fn pack_options<'n>(&self, name: &'n str, encoding: Encoding, fold: bool) -> PackOptions<'n>
+    where
+        'a: 'n,
+    {
+        PackOptions {
+            encoding,
+            fold,
+            threads: self.options.threads,
+            workers: Some(self.workers),
+            name,
+            progress: self.options.progress,
         }
-    };
-    let origin = format!("`{}`", file.display());
-    Ok(adopt(
-        open_input(file).map_err(read)?,
-        &origin,
-        form,
-        options.threads,
-        sink,
-    )?)
+    }
+
+    fn build_tar(
+        &self,
+        file: &Path,
+        form: TarForm,
+        name: &str,
+        encoding: Encoding,
+        sink: &(impl Sink + ?Sized),
+    ) -> Result<Layer, BuildError> {
+        let read = |source| BuildError::Read {
+            file: file.to_owned(),
+            source,
+        };
+        let form = match form {
+            TarForm::Keep => LayerForm::Keep,
+            TarForm::Uncompress => LayerForm::Uncompress,
+            TarForm::Recompress => LayerForm::Recompress(encoding),
+            TarForm::Canonical => {
+                let reader = open_input(file).map_err(read)?;
+                let origin = file.display().to_string();
+                let loaded = load_tar(reader, &origin, None, DEFAULT_TAR_LIMIT)?;
+                return Ok(pack(
+                    loaded.tree(),
+                    &self.pack_options(name, encoding, true),
+                    sink,
+                )?);
+            }
+        };
+        let origin = format!("`{}`", file.display());
+        Ok(adopt(
+            open_input(file).map_err(read)?,
+            &origin,
+            form,
+            self.workers,
+            sink,
+        )?)
+    }
 }
 
 fn reuse(

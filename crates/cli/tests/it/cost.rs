@@ -29,12 +29,12 @@ fn directory() -> TempDir {
 /// The line for all of `tree`.
 const TREE: &str = r#"{"tree":"tree","mode":"0644"}"#;
 
-/// Writes the plan of one layer with these lines, and gives the arguments that build it.
-fn arguments(directory: &Path, encoder: &str, lines: &str) -> Vec<String> {
-    let plan = format!(
-        "{{\"plan\":\"image\",\"version\":1}}\n\
-         {{\"layer\":{{\"encoder\":\"{encoder}\"}}}}\n{lines}\n"
-    );
+/// Writes the plan of layers with these lines, and gives the arguments that build it.
+fn arguments(directory: &Path, encoder: &str, layers: &[&str]) -> Vec<String> {
+    let mut plan = "{\"plan\":\"image\",\"version\":1}\n".to_owned();
+    for lines in layers {
+        plan += &format!("{{\"layer\":{{\"encoder\":\"{encoder}\"}}}}\n{lines}\n");
+    }
     let file = directory.join(format!("{encoder}.plan"));
     fs::write(&file, plan).expect("the plan is written");
     let image = directory.join(encoder);
@@ -49,11 +49,11 @@ fn arguments(directory: &Path, encoder: &str, lines: &str) -> Vec<String> {
     .to_vec()
 }
 
-/// The peak of resident memory when two jobs build the image of these lines, in bytes.
-fn peak(directory: &Path, encoder: &str, lines: &str) -> Option<u64> {
+/// The peak of resident memory when two jobs build the image of these layers, in bytes.
+fn peak(directory: &Path, encoder: &str, layers: &[&str]) -> Option<u64> {
     let python = peers::tool("python3")?;
     let mut all = ["-c".to_owned(), LAUNCHER.to_owned(), PROGRAM.to_owned()].to_vec();
-    all.extend(arguments(directory, encoder, lines));
+    all.extend(arguments(directory, encoder, layers));
     let said = python.run(all).expect("the image is built");
     let kibibytes: u64 = said.trim().parse().expect("the launcher says a number");
     Some(kibibytes * 1024)
@@ -72,15 +72,21 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn memory_does_not_grow_with_the_layer() {
+fn memory_does_not_grow_with_layers() {
     let directory = directory();
     let noise = noise(48 << 20);
+    fs::write(directory.path().join("tree/noise"), &noise).expect("the file is written");
     for (encoder, most) in [("gzip-1", 32 << 20), ("zstd-1", 64 << 20)] {
-        fs::write(directory.path().join("tree/noise"), &noise).expect("the file is written");
-        let Some(peak) = peak(directory.path(), encoder, TREE) else {
-            return;
-        };
-        assert!(peak <= most, "{encoder}: {peak} bytes, at most {most}");
+        for layers in [&[TREE][..], &[TREE; 3]] {
+            let Some(peak) = peak(directory.path(), encoder, layers) else {
+                return;
+            };
+            let count = layers.len();
+            assert!(
+                peak <= most,
+                "{encoder}, {count} layers: {peak} bytes, at most {most}"
+            );
+        }
     }
 }
 
@@ -99,7 +105,7 @@ fn an_entry_takes_at_most_200_bytes() {
                 r#"{{"path":"{path}","file":"tree/{path}","mode":"0644"}}"#
             ));
         }
-        [TREE, &lines.join("\n")].map(|lines| peak(directory.path(), "gzip-1", lines))
+        [TREE, &lines.join("\n")].map(|lines| peak(directory.path(), "gzip-1", &[lines]))
     };
     let (few, many) = (4_000, 24_000);
     // The directories are entries too.
@@ -144,7 +150,7 @@ fn a_file_is_read_once_and_twice_if_it_has_to_be_compared() {
     let words = ["-f", "-y", "-s", "0", "-e", "trace=read,pread64", "-o"];
     let mut command = strace.command(words);
     command.arg(&trace).arg(PROGRAM);
-    command.args(arguments(directory.path(), "zstd-1", TREE));
+    command.args(arguments(directory.path(), "zstd-1", &[TREE]));
     let output = command.output().expect("strace starts");
     assert!(output.status.success(), "{output:?}");
 

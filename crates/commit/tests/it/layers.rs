@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 
 use cooperage_blob::{Memory, Source};
 use cooperage_commit::{Layer, LayerForm, PackOptions, adopt, load_layer, load_tar, pack};
-use cooperage_compress::{Codec, Encoding};
+use cooperage_compress::{Codec, Encoding, Workers};
 use cooperage_digest::Digest;
 use cooperage_tarball::{Attributes, Content, Entry, Tree, TreePath};
 
@@ -127,7 +127,7 @@ fn a_file_that_changed_since_planning_is_an_error_and_leaves_no_blob() {
 
 fn take(bytes: &[u8], form: LayerForm) -> (Memory, Layer) {
     let memory = Memory::new();
-    let layer = adopt(bytes, "a test", form, ONE, &memory).unwrap();
+    let layer = adopt(bytes, "a test", form, &Workers::new(ONE), &memory).unwrap();
     (memory, layer)
 }
 
@@ -162,7 +162,7 @@ fn damaged_and_foreign_compression_is_refused() {
     let fail = |bytes: &[u8], reason: &str| {
         for form in [LayerForm::Keep, LayerForm::Uncompress] {
             let there = Memory::new();
-            let error = adopt(bytes, "`x.tar`", form, ONE, &there).unwrap_err();
+            let error = adopt(bytes, "`x.tar`", form, &Workers::new(ONE), &there).unwrap_err();
             assert!(chain(&error).contains(reason), "{}", chain(&error));
             assert!(there.digests().is_empty(), "a blob was left behind");
         }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use cooperage_compress::{
-    Blocks, Codec, EncodeError, Encoder, Encoding, MIN_BLOCK_SIZE, encode_blocks,
+    Blocks, Codec, EncodeError, Encoder, Encoding, MIN_BLOCK_SIZE, Workers, encode_blocks,
 };
 use cooperage_testkit::ragged::Numbers;
 
@@ -103,12 +103,49 @@ fn no_more_blocks_are_in_memory_than_promised() {
                     thread::sleep(Duration::from_millis(20));
                 }
                 let ahead = read.load(Ordering::SeqCst) - written;
-                assert!(ahead <= 2 * n + 3, "{ahead} blocks for {n} threads");
+                assert!(ahead <= n + 3, "{ahead} blocks for {n} threads");
                 written += raw.len();
                 Ok(())
             })
             .unwrap();
             assert_eq!(written, 400);
+        }
+    });
+}
+
+/// Also when there are more layers than blocks may be in memory.
+#[test]
+fn layers_share_threads_and_memory() {
+    watched(|| {
+        for (n, layers) in [(1, 3), (2, 2), (2, 9), (5, 20)] {
+            let workers = Workers::new(threads(n));
+            let (ahead, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let check = |layer: usize| {
+                let made = Made::new(30 + layer, |index, out| {
+                    most.fetch_max(ahead.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    out.resize(1 + index * layer, 1);
+                    Ok(())
+                });
+                let mut stored = Vec::new();
+                let encoding = Encoding::default();
+                let mut sink = |raw: &[u8], bytes: &[u8]| {
+                    ahead.fetch_sub(usize::from(!raw.is_empty()), Ordering::SeqCst);
+                    stored.extend_from_slice(bytes);
+                    Ok(())
+                };
+                workers.encode_blocks(&made, &encoding, &mut sink).unwrap();
+                let blocks: Vec<_> = (0..30 + layer).map(|at| vec![1; 1 + at * layer]).collect();
+                let alone = encode(&blocks[..], &encoding, 1).stored;
+                assert_eq!(stored, alone);
+            };
+            thread::scope(|scope| {
+                for layer in 0..layers {
+                    let check = &check;
+                    scope.spawn(move || check(layer));
+                }
+            });
+            let most = most.into_inner();
+            assert!(most <= n + 3, "{most} blocks for {n} threads");
         }
     });
 }

@@ -11,9 +11,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use cooperage_tarball::{
-    Attributes, AttributesFrom, Content, Entry, Existing, Kind, LeftOut, Mtime, Omission,
-    ReadOptions, Refused, ScanOptions, Tree, TreePath, UnpackError, UnpackOptions, Unpacked,
-    overlay, scan, unpack,
+    Attributes, Content, Entry, Existing, Kind, LeftOut, Mtime, Omission, ReadOptions, Refused,
+    ScanOptions, Tree, TreePath, UnpackError, UnpackOptions, Unpacked, overlay, scan, unpack,
 };
 use proptest::prelude::*;
 
