@@ -11,7 +11,7 @@ use cooperage_compress::{Codec, Encoding};
 use cooperage_daemon_archive::{ArchiveSink, DockerArchive, ReadOptions, WriteOptions};
 use cooperage_image_spec::{Descriptor, Platform};
 use cooperage_layout::Layout;
-use cooperage_tarball::{AttributesFrom, ScanOptions, Tree, scan};
+use cooperage_tarball::{ScanOptions, Tree, scan};
 use cooperage_testkit::listing::Listing;
 use cooperage_testkit::peers::{self, Debian};
 use cooperage_testkit::tree_listing;

@@ -33,7 +33,8 @@ const TREE: &str = r#"{"tree":"tree","mode":"0644"}"#;
 fn arguments(directory: &Path, encoder: &str, layers: &[&str]) -> Vec<String> {
     let mut plan = "{\"plan\":\"image\",\"version\":1}\n".to_owned();
     for lines in layers {
-        plan += &format!("{{\"layer\":{{\"encoder\":\"{encoder}\"}}}}\n{lines}\n");
+        let layer = format!("{{\"layer\":{{\"encoder\":\"{encoder}\"}}}}\n");
+        plan.extend([&layer, *lines, "\n"]);
     }
     let file = directory.join(format!("{encoder}.plan"));
     fs::write(&file, plan).expect("the plan is written");
