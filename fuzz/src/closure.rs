@@ -1,10 +1,12 @@
 //! ELF files, and what tells the loader where libraries are.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use cooperage_runtime::{
-    Binary, BinaryInfo, ClosureError, ReadAt, Sysroot, closure, ld_so_cache, parse_ld_so_cache,
+    Binary, BinaryInfo, Closure, ClosureError, ReadAt, Sysroot, closure, ld_so_cache,
+    parse_ld_so_cache,
 };
 
 use crate::{memory, scratch};
@@ -21,9 +23,55 @@ pub(crate) fn elf(bytes: &[u8]) {
             assert!(whole.rpath.is_empty() || whole.runpath.is_empty());
             let paths = whole.rpath.iter().chain(&whole.runpath);
             assert!(paths.into_iter().all(|path| !path.is_empty()));
+            as_program_and_library(bytes, 4 * limit);
         }
         (Err(whole), Err(short)) => assert_eq!(whole.to_string(), short.to_string()),
         (whole, short) => panic!("{whole:?} and {short:?}"),
+    }
+}
+
+/// The same file is a program and its libraries and loader; and a library that another program needs.
+fn as_program_and_library(bytes: &[u8], limit: usize) {
+    scratch::directory(|directory| {
+        let put = |name: &str, bytes: &[u8]| scratch::put(directory, &format!("elf/{name}"), bytes);
+        let (app, other) = (put("app", bytes), put("other", &program()));
+        for name in ["lib/libx.so", "lib/libx.so.1", "lib/ld-x.so"] {
+            put(name, bytes);
+        }
+        let sysroot = Sysroot::new(&directory.join("elf")).expect("it was made");
+        for (file, image_path) in [(app, "usr/bin/app"), (other, "other")] {
+            let image_path = image_path.to_owned();
+            let programs = [Binary { file, image_path }];
+            let find = || closure(&programs, &sysroot, &[]);
+            let found = memory::within(limit, find);
+            if let Ok(found) = &found {
+                assert_is_usable(found);
+            }
+            let (found, again) = (found.map_err(text), find().map_err(text));
+            assert_eq!(found, again);
+        }
+    });
+}
+
+fn text(error: ClosureError) -> String {
+    error.to_string()
+}
+
+/// Each place is a path of the image, given once, and each file can be read.
+fn assert_is_usable(found: &Closure) {
+    let mut places = BTreeSet::new();
+    let files = found.files.iter().map(|file| &file.image_path);
+    let links = found.links.iter().map(|link| &link.image_path);
+    for place in files.chain(links) {
+        let mut parts = place.split('/');
+        assert!(
+            parts.all(|part| !matches!(part, "" | "." | "..")),
+            "{place}"
+        );
+        assert!(places.insert(place), "{place} twice");
+    }
+    for file in &found.files {
+        assert!(BinaryInfo::read(&file.file).is_ok(), "{file:?}");
     }
 }
 

@@ -103,7 +103,12 @@ pub const TARGETS: [Target; 12] = [
         ..target("gzip", "the gzip reader", codec::gzip, 8 << 10)
     },
     target("zstd", "the zstd reader", codec::zstd, 8 << 10),
-    target("elf", "`BinaryInfo`", closure::elf, 16 << 10),
+    target(
+        "elf",
+        "`BinaryInfo`, and `closure` over what it read",
+        closure::elf,
+        16 << 10,
+    ),
     target(
         "ld",
         "`ld.so.cache`, and `ld.so.conf` through `closure`",
