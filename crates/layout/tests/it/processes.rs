@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "how a process says what came of it")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -275,8 +275,8 @@ struct Kills {
 }
 
 /// A hundred writers and a hundred collectors, each killed at a moment of its own within the time
-/// that a few rounds of its work take. After each: no fault, every image that was named is there
-/// and whole, the locks are free; and after the next run no temporary file.
+/// that a few rounds of its work take. After each: no fault, every name of every round has the image
+/// that it was given last, the locks are free; and after the next run no temporary file.
 #[test]
 fn kill_9_two_hundred_times() {
     let directory = in_memory();
@@ -289,6 +289,7 @@ fn kill_9_two_hundred_times() {
         at_a_collection: 0,
         in_a_collection: 0,
     };
+    let mut known = BTreeMap::new();
     for round in 0..200 {
         let (work, most) = [("flood", 20_000), ("collect", 2_000)][round % 2];
         let delay = Duration::from_micros(numbers.below(most) as u64);
@@ -298,7 +299,7 @@ fn kill_9_two_hundred_times() {
         let left = temporary(&path).len();
         kills.at_a_blob += usize::from(left > 0);
         let layout = Layout::open(&path).unwrap();
-        assert_named_are_there(&layout, &said);
+        assert_named_are_there(&layout, &mut known, &said);
         if work == "collect" {
             let begun = said.iter().filter(|line| *line == "at work").count();
             let done = said.iter().filter(|line| *line == "done").count();
@@ -308,9 +309,9 @@ fn kill_9_two_hundred_times() {
                 usize::from(begun > done && (1..100).contains(&(garbage % 100)));
         }
         // The next run. Its locks are free, and it clears up.
-        layout
-            .publish(&Root::named("survivor", amd64(&layout, &round.to_string())))
-            .unwrap();
+        let survivor = amd64(&layout, &round.to_string());
+        known.insert("survivor".to_owned(), survivor.digest.clone());
+        layout.publish(&Root::named("survivor", survivor)).unwrap();
         assert!(temporary(&path).is_empty(), "{:?}", temporary(&path));
         if round % 10 == 9 {
             drop(layout);
@@ -324,6 +325,7 @@ fn kill_9_two_hundred_times() {
             };
             layout.remove(&is_old).unwrap();
             layout.gc(&GcOptions::default()).unwrap();
+            known.retain(|name, _| name == "survivor");
         }
     }
     println!(
@@ -358,23 +360,32 @@ fn kill(work: &str, layout: &Path, delay: Duration) -> Vec<String> {
     said
 }
 
-/// The last image that a process said to have given each name is there, or a later one is, and
-/// whole: what it refers to, fsck has seen.
-fn assert_named_are_there(layout: &Layout, said: &[String]) {
+/// Every name that is `known` from earlier rounds has its image still, since nobody gave it another.
+/// Of the names that the process killed just now gave, each has the image that it was last said to
+/// have, but for one that it had no time to speak of. What is found is known from here on; that all
+/// of it is whole, fsck has seen.
+fn assert_named_are_there(layout: &Layout, known: &mut BTreeMap<String, Digest>, said: &[String]) {
     let roots = layout.roots().unwrap();
-    for line in said {
-        let mut words = line.split(' ');
-        if words.next() != Some("named") {
-            continue;
-        }
-        let (name, digest) = (words.next().unwrap(), words.next().unwrap_or_default());
-        let there = roots.iter().any(|root| root.name.as_deref() == Some(name));
-        assert!(there, "{line}: {roots:?}");
-        if digest.len() == "sha256:".len() + 64 {
-            let digest: Digest = digest.parse().unwrap();
-            assert!(layout.blob_path(&digest).exists(), "{line}");
-        }
+    let found: BTreeMap<_, _> = roots
+        .into_iter()
+        .filter_map(|root| Some((root.name?, root.descriptor.digest)))
+        .collect();
+    for (name, digest) in &*known {
+        assert_eq!(found.get(name), Some(digest), "{name}");
     }
+    let last: BTreeMap<_, _> = said
+        .iter()
+        .filter_map(|line| line.strip_prefix("named ")?.split_once(' '))
+        .filter_map(|(name, digest)| Some((name, digest.parse::<Digest>().ok()?)))
+        .collect();
+    let is_another = |(name, digest): &(&&str, &Digest)| found.get(**name) != Some(digest);
+    let others: Vec<_> = last.iter().filter(is_another).collect();
+    assert!(others.len() <= 1, "{others:?}: {found:?}");
+    for (name, digest) in others {
+        assert!(found.contains_key(*name), "{name}: {found:?}");
+        assert!(layout.blob_path(digest).exists(), "{name}: {digest}");
+    }
+    *known = found;
 }
 
 /// How many blobs there are that [`collect`] made.
