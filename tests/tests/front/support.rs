@@ -80,7 +80,7 @@ pub(crate) fn programs() -> PathBuf {
 }
 
 /// The front over a program of real size, built once and kept, with a profile that is quick to
-/// build: optimised a little, not across crates. The network and its settings are the machine's.
+/// build: not optimised. The network and its settings are the machine's.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(xtask());
     for flags in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
@@ -91,7 +91,7 @@ pub(crate) fn program() -> Command {
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
         .arg("image");
     command
 }
