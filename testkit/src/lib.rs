@@ -8,6 +8,7 @@
 //!   [`own_registry`] is a small registry of the test kit's own.
 //! - [`golden`] holds what must never change unseen.
 //! - [`program`] runs the workspace's own programs as their users do.
+//! - [`layer_metadata`] lets a layer be what no packer makes.
 //! - [`listing`] and [`ragged`] compare unpacked trees and feed streams in uneven pieces.
 //!
 //! A helper of tests says what went wrong by panicking, with the words of the program that failed;
@@ -30,6 +31,7 @@ pub mod tokens;
 
 pub mod golden;
 pub mod http;
+mod layer;
 pub mod listing;
 pub mod program;
 pub mod ragged;
@@ -37,4 +39,5 @@ pub mod ragged;
 mod host;
 mod settings;
 
+pub use layer::{layer_metadata, sha256};
 pub use listing::tree_listing;

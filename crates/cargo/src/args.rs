@@ -119,7 +119,7 @@ pub struct SettingArgs {
     #[arg(long, value_name = "PATH", value_parser = value::image_path)]
     pub bin_path: Option<String>,
     /// Who runs it: `USER[:GROUP]`, best as numbers [default from scratch: 65532:65532]
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", value_parser = value::user)]
     pub user: Option<String>,
     /// What is run, a word each time [default: the binary]
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
@@ -151,7 +151,7 @@ pub struct SettingArgs {
     #[arg(long, value_name = "PATH", value_parser = value::image_path)]
     pub working_dir: Option<String>,
     /// The signal that asks it to end: `SIGTERM`, or a number
-    #[arg(long, value_name = "SIGNAL")]
+    #[arg(long, value_name = "SIGNAL", value_parser = value::signal)]
     pub stop_signal: Option<String>,
     /// How to find out whether it is well: `["/bin/x","-v"]`, or a line for the shell
     #[arg(long, value_name = "COMMAND", value_parser = rule_text::healthcheck)]

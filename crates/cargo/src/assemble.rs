@@ -40,6 +40,14 @@ pub enum AssembleError {
     /// The time that entries are to have is not known.
     #[error("`mtime = \"source-date-epoch\"` needs the variable `SOURCE_DATE_EPOCH`")]
     NoSourceDateEpoch,
+    /// A layer is named into which nothing goes.
+    #[error("no file goes into layer `{name}`: expected one of {}", known(names))]
+    EmptyLayer {
+        /// The layer.
+        name: String,
+        /// Those that files go into.
+        names: Vec<String>,
+    },
     /// The binary's place is no path.
     #[error("`{path}` cannot be the binary's path in the image")]
     BinPath {
@@ -59,6 +67,50 @@ pub struct Rules {
     pub dependencies: Vec<FileRule>,
     /// From the package's own manifest and from flags.
     pub own: Vec<FileRule>,
+}
+
+fn known(names: &[String]) -> String {
+    match names {
+        [] => "none, since there are no `files`".to_owned(),
+        names => format!("`{}`", names.join("`, `")),
+    }
+}
+
+impl Rules {
+    /// The rules, each group with the layer it goes into where a rule names none.
+    fn groups(&self) -> [(&[FileRule], &'static str); 3] {
+        [
+            (&self.workspace, WORKSPACE_FILES),
+            (&self.dependencies, DEPENDENCY_FILES),
+            (&self.own, FILES),
+        ]
+    }
+
+    /// Refuses names of layers that no rule goes into. What a workspace says of all its packages
+    /// need not fit each of them, so its `layers` are not meant.
+    ///
+    /// # Errors
+    ///
+    /// [`AssembleError::EmptyLayer`].
+    pub fn check_layers(&self, named: &[String]) -> Result<(), AssembleError> {
+        let mut names = Vec::new();
+        for (rules, default) in self.groups() {
+            names.extend(
+                rules
+                    .iter()
+                    .map(|rule| rule.layer.as_deref().unwrap_or(default)),
+            );
+        }
+        names.sort_unstable();
+        names.dedup();
+        match named.iter().find(|name| !names.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(AssembleError::EmptyLayer {
+                name: name.clone(),
+                names: names.into_iter().map(str::to_owned).collect(),
+            }),
+        }
+    }
 }
 
 /// All that an image plan is made from.
@@ -108,10 +160,11 @@ pub fn image_plan(inputs: &Inputs<'_>) -> Result<ImagePlan, AssembleError> {
         base: settings.base.as_ref().map(|reference| BasePlan {
             reference: reference.clone(),
             digest: settings.base_digest.clone(),
+            line: 0,
         }),
         media_types: media_types(settings),
         created: settings.created.clone().or(from_epoch),
-        author: settings.author.clone(),
+        author: edit(settings, "author", settings.author.clone()),
         config,
         annotations: settings.annotations.clone(),
         layers: layers(inputs, &bin_path)?,
@@ -192,13 +245,8 @@ fn file_layers(
         .iter()
         .map(|name| (name.clone(), Vec::new()))
         .collect();
-    let groups = [
-        (&rules.workspace, WORKSPACE_FILES),
-        (&rules.dependencies, DEPENDENCY_FILES),
-        (&rules.own, FILES),
-    ];
     let mut unnamed = Vec::new();
-    for (rules, default) in groups {
+    for (rules, default) in rules.groups() {
         for rule in rules {
             let name = rule.layer.as_deref().unwrap_or(default);
             let entries = files::entries(rule)?;

@@ -129,6 +129,8 @@ fn settings<'a>(args: &ImageArgs, metadata: &'a Metadata) -> Result<(&'a Package
             .dependencies
             .extend(metadata::read(&dependency.metadata, manifest, Scope::Package)?.files);
     }
+    rules.check_layers(&own.layers)?;
+    rules.check_layers(&flags.layers)?;
     Ok((
         package,
         Found {

@@ -115,7 +115,7 @@ pub fn read(metadata: &Value, manifest: &Path, scope: Scope) -> Result<Settings,
 
 /// What a container is run with.
 fn read_run(table: &Reader<'_>, settings: &mut Settings) -> Result<(), MetadataError> {
-    settings.user = table.parsed_or_number("user", string)?;
+    settings.user = table.parsed_or_number("user", value::user)?;
     settings.entrypoint = table.list("entrypoint", string)?;
     settings.args = match (table.list("args", string)?, table.list("cmd", string)?) {
         (Some(_), Some(_)) => {
@@ -134,7 +134,7 @@ fn read_run(table: &Reader<'_>, settings: &mut Settings) -> Result<(), MetadataE
     settings.ports = set(table.list("ports", value::port)?);
     settings.volumes = set(table.list("volumes", value::image_path)?);
     settings.working_dir = table.parsed("working-dir", value::image_path)?;
-    settings.stop_signal = table.parsed_or_number("stop-signal", string)?;
+    settings.stop_signal = table.parsed_or_number("stop-signal", value::signal)?;
     settings.healthcheck = table
         .value("healthcheck")
         .map(|value| healthcheck(table, value))

@@ -21,18 +21,16 @@ impl Bases for Media {
         &self,
         reference: &str,
     ) -> Result<(Box<dyn Source>, Descriptor), cooperage_blob::Error> {
-        let refuse = |error: &dyn std::error::Error| {
-            let cause = error
-                .source()
-                .map(|cause| format!(": {cause}"))
-                .unwrap_or_default();
-            cooperage_blob::Error::unsupported(format!("{error}{cause}"))
-        };
-        let location: Location = reference.parse().map_err(|error| refuse(&error))?;
-        let opened = location.open().map_err(|error| refuse(&error))?;
-        let root = opened.root().map_err(|error| refuse(&error))?;
+        let location: Location = reference.parse().map_err(unusable)?;
+        let opened = location.open().map_err(unusable)?;
+        let root = opened.root().map_err(unusable)?;
         Ok((opened.into_source(), root.descriptor))
     }
+}
+
+/// With all its causes.
+fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> cooperage_blob::Error {
+    cooperage_blob::Error::unsupported("no image is found there").with_source(error)
 }
 
 /// The layout that is this front's own.

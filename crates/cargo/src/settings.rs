@@ -148,7 +148,7 @@ pub struct UserRule {
 /// A part of an image's configuration that can be unset or inherited.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Part {
-    /// `user`, `entrypoint`, `args`, `working-dir`, `stop-signal`, `healthcheck`.
+    /// `author`, `user`, `entrypoint`, `args`, `working-dir`, `stop-signal`, `healthcheck`.
     Value(&'static str),
     /// All of `env`, `labels`, `annotations`, `ports`, `volumes`.
     All(&'static str),
@@ -156,7 +156,8 @@ pub enum Part {
     One(&'static str, String),
 }
 
-const VALUES: [&str; 6] = [
+const VALUES: [&str; 7] = [
+    "author",
     "user",
     "entrypoint",
     "args",
@@ -261,6 +262,7 @@ impl Settings {
 
     fn forget(&mut self, part: &Part) {
         match part {
+            Part::Value("author") => self.author = None,
             Part::Value("user") => self.user = None,
             Part::Value("entrypoint") => self.entrypoint = None,
             Part::Value("args") => self.args = None,
@@ -292,6 +294,7 @@ impl Settings {
     #[must_use]
     pub fn sets(&self, part: &Part) -> bool {
         match part {
+            Part::Value("author") => self.author.is_some(),
             Part::Value("user") => self.user.is_some(),
             Part::Value("entrypoint") => self.entrypoint.is_some(),
             Part::Value("args") => self.args.is_some(),

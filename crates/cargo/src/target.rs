@@ -18,6 +18,17 @@ pub enum TargetError {
         /// The target.
         triple: String,
     },
+    /// A platform stands where a target was meant.
+    #[error(
+        "`{platform}` is a platform: expected the cargo target to build for it{}",
+        such_as(*target)
+    )]
+    Platform {
+        /// What was given.
+        platform: String,
+        /// A target of that platform.
+        target: Option<&'static str>,
+    },
     /// An architecture that images have no name for.
     #[error(
         "target `{triple}`: image platforms have no name for the architecture `{architecture}`"
@@ -52,14 +63,49 @@ pub enum TargetError {
     },
 }
 
+fn such_as(target: Option<&str>) -> String {
+    match target {
+        Some(target) => format!(", such as `{target}`"),
+        None => "; `rustc --print target-list` has them all".to_owned(),
+    }
+}
+
+/// A target for a platform, static where there is one.
+fn usual_target(platform: &Platform) -> Option<&'static str> {
+    let platform = platform.normalized();
+    if platform.os != "linux" {
+        return None;
+    }
+    match (platform.architecture.as_str(), platform.variant.as_deref()) {
+        ("amd64", _) => Some("x86_64-unknown-linux-musl"),
+        ("386", _) => Some("i686-unknown-linux-musl"),
+        ("arm64", _) => Some("aarch64-unknown-linux-musl"),
+        ("arm", Some("v7")) => Some("armv7-unknown-linux-musleabihf"),
+        ("arm", Some("v6")) => Some("arm-unknown-linux-musleabihf"),
+        ("arm", Some("v5")) => Some("armv5te-unknown-linux-musleabi"),
+        ("riscv64", _) => Some("riscv64gc-unknown-linux-musl"),
+        ("ppc64le", _) => Some("powerpc64le-unknown-linux-musl"),
+        ("s390x", _) => Some("s390x-unknown-linux-gnu"),
+        ("loong64", _) => Some("loongarch64-unknown-linux-musl"),
+        _ => None,
+    }
+}
+
 /// The platform of programs of a target.
 ///
 /// # Errors
 ///
-/// A target that is not Linux, or whose architecture has no name in images.
+/// A platform instead of a target; a target that is not Linux, or whose architecture has no name in
+/// images.
 ///
 /// Spec: image-spec v1.1, `image-index.md` § Platform Variants.
 pub fn platform(triple: &str) -> Result<Platform, TargetError> {
+    if let (true, Ok(platform)) = (triple.contains('/'), triple.parse::<Platform>()) {
+        return Err(TargetError::Platform {
+            platform: triple.to_owned(),
+            target: usual_target(&platform),
+        });
+    }
     let mut parts = triple.split('-');
     let arch = parts.next().unwrap_or_default();
     let rest: Vec<&str> = parts.collect();

@@ -6,22 +6,7 @@ use cooperage_compress::{Codec, Encoding};
 
 /// `8080`, `8080/tcp`, `53/udp`, `6000-6010/tcp`, in full.
 pub(crate) fn port(text: &str) -> Result<String, String> {
-    const EXPECTED: &str = "expected a port such as `8080` or `53/udp`";
-    let (numbers, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
-    let number = |text: &str| {
-        let number = text.parse::<u16>().ok().filter(|number| *number > 0);
-        number
-            .filter(|number| number.to_string() == text)
-            .ok_or_else(|| EXPECTED.to_owned())
-    };
-    if number(first)? > number(last)? {
-        return Err("expected a range of ports that begins with the lower one".to_owned());
-    }
-    match protocol {
-        "tcp" | "udp" | "sctp" => Ok(format!("{numbers}/{protocol}")),
-        _ => Err("expected `tcp`, `udp` or `sctp` after the port".to_owned()),
-    }
+    cooperage_image_spec::parse_port(text).map_err(|error| error.to_string())
 }
 
 /// `NAME=VALUE`.
@@ -54,6 +39,48 @@ pub(crate) fn image_path(text: &str) -> Result<String, String> {
         return Err("expected an absolute path in the image, without `.` and `..`".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// `USER[:GROUP]`. Nobody at all would be root, who is to be asked for by name.
+pub(crate) fn user(text: &str) -> Result<String, String> {
+    let plain = |part: &str| {
+        !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control())
+    };
+    let mut parts = text.split(':');
+    if parts.clone().count() <= 2 && parts.all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err("expected `USER[:GROUP]`, by name or number; root is `0`".to_owned())
+}
+
+/// Signals of Linux by name, without those of real time.
+const SIGNALS: [&str; 31] = [
+    "ABRT", "ALRM", "BUS", "CHLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "KILL", "PIPE",
+    "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU",
+    "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+];
+
+/// `SIGTERM`, `TERM`, `SIGRTMIN+3`, or a number from 1 to 64.
+pub(crate) fn signal(text: &str) -> Result<String, String> {
+    let number = |text: &str, most: u8| text.parse::<u8>().is_ok_and(|n| (1..=most).contains(&n));
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let real_time = |start: &str, sign: char, most: u8| {
+        let rest = name.strip_prefix(start);
+        rest.is_some_and(|rest| {
+            rest.is_empty()
+                || rest
+                    .strip_prefix(sign)
+                    .is_some_and(|rest| number(rest, most))
+        })
+    };
+    let known = number(text, 64)
+        || SIGNALS.contains(&name)
+        || real_time("RTMIN", '+', 15)
+        || real_time("RTMAX", '-', 14);
+    if known {
+        return Ok(text.to_owned());
+    }
+    Err("expected a signal such as `SIGTERM`, or a number from 1 to 64".to_owned())
 }
 
 /// Mode bits in octal: `755`, `0755`, `0o755`.
@@ -138,20 +165,9 @@ pub(crate) fn account_name(text: &str) -> Result<String, String> {
 
 /// RFC 3339 as images carry it: `2026-01-31T12:00:00Z`.
 pub(crate) fn timestamp(text: &str) -> Result<String, String> {
-    let shape = text.len() >= 20
-        && text
-            .bytes()
-            .zip("0000-00-00T00:00:00".bytes())
-            .all(|(byte, shape)| match shape {
-                b'0' => byte.is_ascii_digit(),
-                _ => byte == shape,
-            })
-        && (text.ends_with('Z') || text[19..].contains(['+', '-']));
-    if shape && text.is_ascii() {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a time such as `2026-01-31T12:00:00Z`".to_owned())
-    }
+    cooperage_commit::check_time(text)
+        .map(|()| text.to_owned())
+        .map_err(|_| "expected a time such as `2026-01-31T12:00:00Z`".to_owned())
 }
 
 /// Seconds since the epoch in RFC 3339, UTC. `None` outside the years 0 to 9999.

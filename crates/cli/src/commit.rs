@@ -1,19 +1,20 @@
 //! `cooperage commit`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use cooperage_commit::{Formed, form_index};
+use cooperage_commit::Formed;
 use cooperage_image_spec::{Descriptor, MediaType, ToJson};
 use cooperage_plan::{
-    BuildError, BuildOptions, ImagePlan, LayerContent, LayerMetadata, Plan, build_image, open_base,
+    BuildError, BuildOptions, ImagePlan, LayerContent, Plan, build_image, build_index,
+    layer_metadata, open_base,
 };
 use serde_json::json;
 
 use crate::context::{Context, Outcome, warnings};
 use crate::error::Hinted;
-use crate::files::{Staged, read_document};
+use crate::files::Staged;
 use crate::plan_file::PlanArgs;
 
 /// Form an image's documents from layers that are built already, for build systems
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &CommitArgs, context: &Context) -> Result<Outcome> {
     }
     let whole = match (&plan.index, &args.index, &descriptors[..]) {
         (Some(index), Some(file), _) => {
-            let document = form_index(descriptors, index.annotations.clone(), index.media_types)?;
+            let document = build_index(index, descriptors)?;
             files.add(file, document.raw())?;
             let media_type = document.value().media_type.clone();
             document.descriptor(media_type.unwrap_or(MediaType::OCI_INDEX))
@@ -130,7 +131,7 @@ fn commit(image: &ImagePlan, options: &BuildOptions<'_>) -> Result<Formed> {
                 "`cooperage layer` builds it; `cooperage build` does all at once",
             ));
         };
-        layers.push(metadata(&options.root.join(file))?);
+        layers.push(layer_metadata(layer, file, options)?);
     }
     let base = match &image.base {
         Some(base) => Some(open_base(base, image.platform.as_ref(), options)?.1),
@@ -139,13 +140,8 @@ fn commit(image: &ImagePlan, options: &BuildOptions<'_>) -> Result<Formed> {
     Ok(build_image(image, &layers, base.as_ref())?)
 }
 
-pub(crate) fn metadata(file: &Path) -> Result<LayerMetadata> {
-    LayerMetadata::parse(&read_document(file)?)
-        .with_context(|| format!("`{}` is no layer metadata", file.display()))
-}
-
 /// As the index, or the medium, will list it.
-fn descriptor(formed: &Formed) -> Descriptor {
+pub(crate) fn descriptor(formed: &Formed) -> Descriptor {
     let media_type = formed.manifest.value().media_type.clone();
     formed
         .manifest

@@ -82,7 +82,11 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 }
 
 fn build_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    if let Some(BuildError::NoBlob { .. }) = error.downcast_ref() {
+    // Boxed where the line and the field are named.
+    let build: Option<&BuildError> = error
+        .downcast_ref()
+        .or_else(|| error.downcast_ref::<Box<BuildError>>().map(AsRef::as_ref));
+    if let Some(BuildError::NoBlob { .. }) = build {
         return Some("name the layer's `blob` beside its `metadata` in the plan");
     }
     match error.downcast_ref::<TreePlanError>()? {

@@ -1,15 +1,15 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use cooperage_blob::{BlobWriter, Error, Root, Sink, Written};
 use cooperage_cargo::staging::file_in;
 use cooperage_digest::{Algorithm, Hasher};
-use cooperage_image_spec::{Descriptor, MAX_DOCUMENT_SIZE};
+use cooperage_image_spec::Descriptor;
 use tempfile::NamedTempFile;
 
 /// A file beside `path` that is to become it, with the permissions of an ordinary new file.
@@ -63,21 +63,6 @@ impl Staged {
         }
         Ok(())
     }
-}
-
-/// Reads a small file, of at most as many bytes as a document may have.
-pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_DOCUMENT_SIZE + 1).read_to_end(&mut bytes))
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
-    if bytes.len() as u64 > MAX_DOCUMENT_SIZE {
-        bail!(
-            "`{}` is larger than {MAX_DOCUMENT_SIZE} bytes, which is the most for a document",
-            path.display()
-        );
-    }
-    Ok(bytes)
 }
 
 /// A sink for one blob, which becomes a file.

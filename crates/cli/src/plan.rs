@@ -1,28 +1,28 @@
 //! `cooperage plan check`
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
-use std::slice;
 
 use anyhow::Result;
 use clap::Args;
+use cooperage_commit::Base;
+use cooperage_image_spec::Descriptor;
 use cooperage_plan::{
-    BuildOptions, ImagePlan, LayerContent, LayerPlan, PlanFile, check_base, layer_tree, open_base,
+    BasePlan, BuildError, BuildOptions, CheckError, ImagePlan, LayerContent, LayerMetadata,
+    LayerPlan, Plan, PlanFile, build_image, build_index, check_base, open_base, survey_layer,
 };
-use cooperage_tarball::{FoldOptions, fold};
 use serde_json::{Value, json};
 
-use crate::commit::metadata;
+use crate::commit::descriptor;
 use crate::context::{Context, Outcome};
 use crate::plan_file::PlanArgs;
 use crate::text::{bytes, chain, count, printable};
 
 /// Check a plan without building it, and say what it describes
 ///
-/// Every file that the plan names is looked for, every layer's entries must make a tree, and bases
-/// must be there. All faults are reported, but for those of the plan's syntax, of which the first
-/// is. Exits with 3 if there are faults.
+/// Every file that the plan names is looked for, every layer's entries must make a tree, tars and
+/// blobs are read through, bases must be there, and the images' documents are formed. All faults
+/// are reported, but for those of the plan's syntax, of which the first is. Exits with 3 if there
+/// are faults.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -35,6 +35,8 @@ pub(crate) struct CheckArgs {
 struct Checker<'a> {
     options: BuildOptions<'a>,
     with_base: bool,
+    /// The documents that come of the images, as an index would list them.
+    manifests: Vec<Descriptor>,
     faults: Vec<String>,
 }
 
@@ -43,28 +45,14 @@ pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Outcome> {
     let mut checker = Checker {
         options: args.plan.build_options(&media, context),
         with_base: args.base,
+        manifests: Vec::new(),
         faults: Vec::new(),
     };
     let described = match args.plan.parse()? {
         Ok(PlanFile::Layer(layer)) => {
-            json!({"kind": "layer", "layers": [checker.layer(0, &layer)]})
+            json!({"kind": "layer", "layers": [checker.layer(0, &layer).0]})
         }
-        Ok(PlanFile::Plan(plan)) => {
-            if plan.images.is_empty() {
-                checker.faults.push("the plan has no image".into());
-            }
-            let images: Vec<Value> = plan
-                .images
-                .iter()
-                .map(|image| checker.image(image))
-                .collect();
-            let kind = if plan.index.is_some() {
-                "index"
-            } else {
-                "image"
-            };
-            json!({"kind": kind, "names": plan.names, "images": images})
-        }
+        Ok(PlanFile::Plan(plan)) => checker.plan(&plan),
         Err(error) => {
             checker.faults.push(chain(&error));
             Value::Null
@@ -86,25 +74,45 @@ impl Checker<'_> {
         self.faults.push(format!("{place}: {}", chain(error)));
     }
 
-    fn image(&mut self, image: &ImagePlan) -> Value {
-        if let Some(base) = &image.base {
-            let place = format!("base `{}`", base.reference);
-            match open_base(base, image.platform.as_ref(), &self.options) {
-                Err(error) => self.fault(&place, &error),
-                Ok(_) if !self.with_base => {}
-                Ok(_) => match check_base(image, &self.options) {
-                    Err(error) => self.fault(&place, &error),
-                    Ok(missing) => {
-                        let lines = missing.iter().map(|missing| format!("{place}: {missing}"));
-                        self.faults.extend(lines);
-                    }
-                },
-            }
-        }
-        let layers = image.layers.iter().enumerate();
-        let layers: Vec<Value> = layers
-            .map(|(number, layer)| self.layer(number, layer))
+    fn plan(&mut self, plan: &Plan) -> Value {
+        let images = plan.images.iter().enumerate();
+        let images: Vec<Value> = images
+            .map(|(number, image)| match plan.index {
+                Some(_) => self.image(&format!("image {number}"), image),
+                None => self.image("image", image),
+            })
             .collect();
+        let kind = match &plan.index {
+            Some(index) => {
+                if let Err(error) = build_index(index, std::mem::take(&mut self.manifests)) {
+                    self.fault("index", &error);
+                }
+                "index"
+            }
+            None => "image",
+        };
+        json!({"kind": kind, "names": plan.names, "images": images})
+    }
+
+    fn image(&mut self, place: &str, image: &ImagePlan) -> Value {
+        let base = image
+            .base
+            .as_ref()
+            .map(|base| (base, self.base(image, base)));
+        let (mut layers, mut known) = (Vec::new(), Vec::new());
+        for (number, layer) in image.layers.iter().enumerate() {
+            let (value, metadata) = self.layer(number, layer);
+            layers.push(value);
+            known.extend(metadata);
+        }
+        // The documents of what is known: a layer at fault changes nothing of what can be wrong
+        // with them.
+        let opened = base.as_ref().and_then(|(_, base)| base.as_ref());
+        match build_image(image, &known, opened) {
+            Err(error) => self.fault(place, &error),
+            Ok(_) if base.is_some() && opened.is_none() => {}
+            Ok(formed) => self.manifests.push(descriptor(&formed)),
+        }
         json!({
             "platform": image.platform.as_ref().map(ToString::to_string),
             "base": image.base.as_ref().map(|base| &base.reference),
@@ -112,7 +120,30 @@ impl Checker<'_> {
         })
     }
 
-    fn layer(&mut self, number: usize, layer: &LayerPlan) -> Value {
+    fn base(&mut self, image: &ImagePlan, base: &BasePlan) -> Option<Base> {
+        let place = format!("base `{}`", base.reference);
+        let opened = match open_base(base, image.platform.as_ref(), &self.options) {
+            Err(error) => {
+                self.fault(&place, &error);
+                return None;
+            }
+            Ok((_, opened)) => opened,
+        };
+        if self.with_base {
+            match check_base(image, &self.options) {
+                // Of layers all faults are reported, which this one is of.
+                Err(CheckError::Base(BuildError::Tree { .. })) => {}
+                Err(error) => self.fault(&place, &error),
+                Ok(missing) => {
+                    let lines = missing.iter().map(|missing| format!("{place}: {missing}"));
+                    self.faults.extend(lines);
+                }
+            }
+        }
+        Some(opened)
+    }
+
+    fn layer(&mut self, number: usize, layer: &LayerPlan) -> (Value, Option<LayerMetadata>) {
         let name = layer.name.as_deref();
         let place = match name {
             Some(name) => format!("layer {number} (`{name}`)"),
@@ -120,76 +151,25 @@ impl Checker<'_> {
         };
         let mut value = json!({"name": name});
         match &layer.content {
-            LayerContent::Entries { .. } | LayerContent::Tree { .. } => {
-                if let Some((entries, size)) = self.entries(&place, layer) {
-                    value["entries"] = entries.into();
-                    value["size"] = size.into();
-                }
-            }
-            LayerContent::Tar { file, .. } => {
-                value["tar"] = file.to_string_lossy().into();
-                self.file(&place, file);
-            }
+            LayerContent::Entries { .. } | LayerContent::Tree { .. } => {}
+            LayerContent::Tar { file, .. } => value["tar"] = file.to_string_lossy().into(),
             LayerContent::Metadata { file, blob } => {
                 value["metadata"] = file.to_string_lossy().into();
-                if let Err(error) = metadata(&self.options.root.join(file)) {
-                    self.fault(&place, error.as_ref());
+                value["blob"] = blob.as_ref().map(|blob| blob.to_string_lossy()).into();
+            }
+        }
+        match survey_layer(layer, &self.options) {
+            Ok(metadata) => {
+                value["entries"] = metadata.layer.entries.into();
+                value["size"] = metadata.layer.size.into();
+                (value, Some(metadata))
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.fault(&place, &error);
                 }
-                if let Some(blob) = blob {
-                    self.file(&place, blob);
-                }
+                (value, None)
             }
-        }
-        value
-    }
-
-    /// Entries and length of the tar. Each line by itself first, so that every fault shows.
-    fn entries(&mut self, place: &str, layer: &LayerPlan) -> Option<(usize, u64)> {
-        let LayerContent::Entries { entries, .. } = &layer.content else {
-            return None;
-        };
-        let (root, modes) = (self.options.root, self.options.modes);
-        let before = self.faults.len();
-        for entry in entries {
-            if let Err(error) = layer_tree(slice::from_ref(entry), root, modes) {
-                self.fault(place, &error);
-            }
-        }
-        if self.faults.len() > before {
-            return None;
-        }
-        let tree = match layer_tree(entries, root, modes) {
-            Ok(tree) => tree,
-            Err(error) => {
-                self.fault(place, &error);
-                return None;
-            }
-        };
-        // Without folding no file is read: links are resolved and lengths summed up.
-        let options = FoldOptions {
-            fold: false,
-            threads: Some(self.options.threads),
-        };
-        match fold(&tree, &options) {
-            Ok(resolved) => Some((resolved.len(), resolved.tar_len())),
-            Err(error) => {
-                self.fault(place, &error);
-                None
-            }
-        }
-    }
-
-    fn file(&mut self, place: &str, file: &Path) {
-        let path = self.options.root.join(file);
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => self
-                .faults
-                .push(format!("{place}: `{}` is no file", path.display())),
-            Err(error) => self.faults.push(format!(
-                "{place}: cannot read `{}`: {error}",
-                path.display()
-            )),
         }
     }
 }
@@ -216,15 +196,17 @@ fn text(described: &Value, faults: &[String]) -> String {
         for layer in list(&image["layers"]) {
             let name = said(&layer["name"]).unwrap_or_else(|| "without a name".into());
             let _ = write!(out, "  layer {name}");
-            if let (Some(entries), Some(size)) = (layer["entries"].as_u64(), layer["size"].as_u64())
-            {
-                let entries = usize::try_from(entries).unwrap_or(usize::MAX);
-                let _ = write!(out, ": {entries} tar entries, {}", bytes(size));
-            }
             for kind in ["tar", "metadata"] {
                 if let Some(file) = said(&layer[kind]) {
                     let _ = write!(out, ": {kind} {file}");
                 }
+            }
+            if layer.get("blob").is_some_and(Value::is_null) {
+                out.push_str(" without its blob");
+            }
+            if let (Some(entries), Some(size)) = (layer["entries"].as_u64(), layer["size"].as_u64())
+            {
+                let _ = write!(out, ": {entries} tar entries, {}", bytes(size));
             }
             out.push('\n');
         }

@@ -1,15 +1,16 @@
 //! A layer that exists becomes a layer of ours.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use cooperage_blob::{BlobWriter, Sink};
 use cooperage_compress::{BlockRecord, Codec, Encoder, Encoding, Workers, decoder};
 use cooperage_digest::{Algorithm, Hasher};
 use cooperage_image_spec::Descriptor;
+use cooperage_tarball::{ReadOptions, TarError, TarReader};
 
 use crate::Layer;
 use crate::detect::detect;
-use crate::pack::media_type;
+use crate::pack::layer_media_type;
 
 /// What becomes of an existing layer's bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,6 +46,15 @@ pub enum AdoptError {
         #[source]
         source: io::Error,
     },
+    /// It is no tar, or none that all readers understand alike.
+    #[error("{origin} cannot be a layer: expected a tar")]
+    Tar {
+        /// Where the layer comes from.
+        origin: String,
+        /// What is wrong with it.
+        #[source]
+        source: TarError,
+    },
     /// The sink would not take it.
     #[error("cannot store the layer of {origin}")]
     Store {
@@ -59,7 +69,8 @@ pub enum AdoptError {
 /// Reads a layer's bytes, compressed or not, and stores it in the form asked for.
 ///
 /// One pass, in bounded memory; both digests are computed. `origin` says in errors where the
-/// layer comes from. The tar inside is not looked at.
+/// layer comes from. What is inside must be a tar: its headers are read as it passes, and its
+/// entries counted; whether they make a tree is not looked at.
 pub fn adopt(
     reader: impl Read + Send,
     origin: &str,
@@ -84,7 +95,7 @@ pub fn adopt(
         writer: sink.create(Algorithm::Sha256).map_err(store)?,
         failed: false,
     };
-    let without_blocks = |(hasher, size)| (hasher, size, Vec::new());
+    let without_blocks = |tar| (tar, Vec::new());
     let (tar, encoding, stored) = match form {
         LayerForm::Keep => (
             keep(reader, codec, &mut writer).map(without_blocks),
@@ -100,22 +111,46 @@ pub fn adopt(
             (tar, Some(encoding), encoding.codec())
         }
     };
-    let (diff_id, size, blocks) = tar.map_err(|error| {
-        if writer.failed {
+    let (tar, blocks) = tar.map_err(|fault| match fault {
+        Fault::Io(error) if writer.failed => {
             store(cooperage_blob::Error::io("cannot write its blob", error))
-        } else {
-            failed(error)
         }
+        Fault::Io(error) => failed(error),
+        Fault::Tar(source) => AdoptError::Tar {
+            origin: origin.to_owned(),
+            source,
+        },
     })?;
     let written = writer.writer.finish(None).map_err(store)?;
     Ok(Layer {
-        descriptor: Descriptor::new(media_type(stored), written.digest, written.size),
-        diff_id: diff_id.finish(),
-        size,
+        descriptor: Descriptor::new(layer_media_type(stored), written.digest, written.size),
+        diff_id: tar.hasher.finish(),
+        size: tar.size,
         encoding,
         blocks,
-        entries: 0,
+        entries: tar.entries,
     })
+}
+
+/// Why a tar did not pass.
+enum Fault {
+    Io(io::Error),
+    Tar(TarError),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<TarError> for Fault {
+    fn from(error: TarError) -> Self {
+        match error {
+            TarError::Read { source, .. } => Self::Io(source),
+            error => Self::Tar(error),
+        }
+    }
 }
 
 /// A blob's writer that remembers whether it failed: where bytes pass from a reader to it, the error
@@ -139,39 +174,63 @@ impl Write for Marking<'_> {
     }
 }
 
-/// Hands all of a tar to `take`; its hash and its length in bytes.
-fn pump(
-    mut tar: impl Read,
-    mut take: impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<(Hasher, u64)> {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    let mut size = 0;
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match tar.read(&mut buffer) {
-            Ok(0) => return Ok((hasher, size)),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                take(&buffer[..n])?;
-                size += n as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// What is known of a tar that has passed.
+struct Passed {
+    hasher: Hasher,
+    /// Its length in bytes.
+    size: u64,
+    entries: u64,
+}
+
+/// A tar whose bytes are hashed, and handed to `take`, as they are read.
+struct Passing<R, F> {
+    tar: R,
+    take: F,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<R: Read, F: FnMut(&[u8]) -> io::Result<()>> Read for Passing<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.tar.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        (self.take)(&buffer[..n])?;
+        self.size += n as u64;
+        Ok(n)
     }
 }
 
-fn keep(
-    reader: impl Read + Send,
-    codec: Codec,
-    writer: &mut Marking<'_>,
-) -> io::Result<(Hasher, u64)> {
+/// Reads all of a tar as one, and hands it to `take`.
+fn pump(tar: impl Read, take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<Passed, Fault> {
+    let passing = Passing {
+        tar,
+        take,
+        hasher: Hasher::new(Algorithm::Sha256),
+        size: 0,
+    };
+    let mut buffered = BufReader::with_capacity(256 << 10, passing);
+    let mut reader = TarReader::new(&mut buffered, ReadOptions::default());
+    let mut entries = 0;
+    while reader.next_entry()?.is_some() {
+        entries += 1;
+    }
+    // What stands behind the tar's end is the layer's too.
+    reader.finish()?;
+    let Passing { hasher, size, .. } = buffered.into_inner();
+    Ok(Passed {
+        hasher,
+        size,
+        entries,
+    })
+}
+
+fn keep(reader: impl Read + Send, codec: Codec, writer: &mut Marking<'_>) -> Result<Passed, Fault> {
     // What the decoder reads is stored as it passes. It may stop before the end of the stream,
     // so the rest is drained, and stored too.
     let mut reader = Tee { reader, writer };
-    let result = pump(decoder(codec, &mut reader), |_| Ok(()))?;
+    let passed = pump(decoder(codec, &mut reader), |_| Ok(()))?;
     io::copy(&mut reader, &mut io::sink())?;
-    Ok(result)
+    Ok(passed)
 }
 
 struct Tee<'a, 'b, R> {
@@ -193,9 +252,9 @@ fn recompress(
     encoding: Encoding,
     workers: &Workers,
     writer: &mut Marking<'_>,
-) -> io::Result<(Hasher, u64, Vec<BlockRecord>)> {
+) -> Result<(Passed, Vec<BlockRecord>), Fault> {
     let mut encoder = Encoder::with_workers(writer, encoding, workers)?;
-    let (hasher, size) = pump(decoder(codec, reader), |raw| encoder.write_all(raw))?;
+    let passed = pump(decoder(codec, reader), |raw| encoder.write_all(raw))?;
     let (_, blocks) = encoder.finish_with_records()?;
-    Ok((hasher, size, blocks))
+    Ok((passed, blocks))
 }

@@ -17,7 +17,7 @@ pub enum Edit<T> {
 }
 
 impl<T: Clone> Edit<T> {
-    fn apply(&self, value: &mut Option<T>) {
+    pub(crate) fn apply(&self, value: &mut Option<T>) {
         match self {
             Self::Inherit => {}
             Self::Unset => *value = None,

@@ -7,7 +7,7 @@ use cooperage_image_spec::{
     Descriptor, Document, History, ImageConfig, Index, Manifest, MediaType, Platform,
 };
 
-use crate::{Base, ConfigEdit, Layer};
+use crate::{Base, ConfigEdit, Edit, Layer};
 
 /// What `created` is when nobody says otherwise.
 pub const EPOCH: &str = "1970-01-01T00:00:00Z";
@@ -57,8 +57,8 @@ pub struct Recipe {
     pub platform: Option<Platform>,
     /// RFC 3339; the epoch without it. History entries without a time get it too.
     pub created: Option<String>,
-    /// Who made it; the base's without it.
-    pub author: Option<String>,
+    /// Who made it.
+    pub author: Edit<String>,
     /// How to run it.
     pub config: ConfigEdit,
     /// Layers and other steps over those of the base, in order.
@@ -131,9 +131,7 @@ pub fn form(base: Option<&Base>, recipe: &Recipe) -> Result<Formed, FormError> {
         .unwrap_or_default();
     config.platform = platform.clone();
     config.created = Some(created.to_owned());
-    if let Some(author) = &recipe.author {
-        config.author = Some(author.clone());
-    }
+    recipe.author.apply(&mut config.author);
     recipe.config.apply(&mut config.config);
     if config.history.is_empty() {
         let comment = Some("layer of the base image".to_owned());
@@ -230,8 +228,13 @@ fn translate(mut layer: Descriptor, docker: bool) -> Result<Descriptor, FormErro
     }
 }
 
-/// `YYYY-MM-DDThh:mm:ss`, a fraction, and `Z` or an offset: the shape, and each number's range.
-fn check_time(value: &str) -> Result<(), FormError> {
+/// Refuses what is no time as an image's `created` has it: RFC 3339, `YYYY-MM-DDThh:mm:ss`, perhaps
+/// a fraction, and `Z` or an offset. The shape is looked at, and each number's range.
+///
+/// # Errors
+///
+/// [`FormError::Created`].
+pub fn check_time(value: &str) -> Result<(), FormError> {
     if is_rfc3339(value.as_bytes()) {
         return Ok(());
     }

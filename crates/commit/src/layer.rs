@@ -23,7 +23,7 @@ pub struct Layer {
     pub encoding: Option<Encoding>,
     /// The blocks it was encoded in, in order; empty if somebody else did it.
     pub blocks: Vec<BlockRecord>,
-    /// Number of tar entries; 0 where they were not looked at.
+    /// Number of tar entries.
     pub entries: u64,
 }
 

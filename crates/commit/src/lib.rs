@@ -44,8 +44,10 @@ mod warning;
 pub use adopt::{AdoptError, LayerForm, adopt};
 pub use base::{Base, BaseError};
 pub use edit::{ConfigEdit, Edit, MapEdit, SetEdit};
-pub use form::{EPOCH, FormError, Formed, MediaTypes, Recipe, Step, form, form_index, write};
+pub use form::{
+    EPOCH, FormError, Formed, MediaTypes, Recipe, Step, check_time, form, form_index, write,
+};
 pub use layer::Layer;
 pub use load::{DEFAULT_TAR_LIMIT, LayerError, LoadedLayer, load_layer, load_tar};
-pub use pack::{PackError, PackOptions, pack};
+pub use pack::{PackError, PackOptions, layer_media_type, pack};
 pub use warning::{MAX_RUNNABLE_LAYERS, Warning};

@@ -113,8 +113,11 @@ impl Blocks for TreeBlocks<'_> {
     }
 }
 
-/// The media type of a layer in OCI's vocabulary.
-pub(crate) fn media_type(codec: Codec) -> MediaType {
+/// The media type of a layer stored with a codec, in OCI's vocabulary.
+///
+/// Spec: image-spec v1.1, `media-types.md`.
+#[must_use]
+pub fn layer_media_type(codec: Codec) -> MediaType {
     match codec {
         Codec::None => MediaType::OCI_LAYER,
         Codec::Gzip => MediaType::OCI_LAYER_GZIP,
@@ -186,7 +189,7 @@ pub fn pack(
         },
     })?;
     let written = writer.finish(None).map_err(store)?;
-    let media_type = media_type(options.encoding.codec());
+    let media_type = layer_media_type(options.encoding.codec());
     Ok(Layer {
         diff_id: diff_id.map_or_else(|| written.digest.clone(), Hasher::finish),
         descriptor: Descriptor::new(media_type, written.digest, written.size),

@@ -59,6 +59,7 @@ mod reference;
 pub mod annotations;
 pub mod oci;
 pub mod platform;
+mod port;
 
 pub use chain::chain_ids;
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
@@ -70,6 +71,7 @@ pub use json::Json;
 pub use manifest::Manifest;
 pub use media_type::MediaType;
 pub use platform::{ParsePlatformError, Platform};
+pub use port::{PortError, parse_port};
 pub use reference::{ParseReferenceError, Reference, ReferenceFault};
 
 /// The largest document (manifest, index, config) that is read, in bytes: 16 MiB.

@@ -1,21 +1,17 @@
 //! A plan becomes an image.
 
-use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cooperage_blob::{CopyOptions, NoProgress, Progress, Root, Sink, Source, copy_blobs, put};
-use cooperage_commit::{
-    AdoptError, Base, BaseError, FormError, Formed, LayerError, PackError, Recipe, Step, form,
-    form_index, write,
-};
+use cooperage_commit::{Base, Formed, Recipe, Step, form, form_index, write};
 use cooperage_compress::Workers;
-use cooperage_image_spec::{Descriptor, MediaType, Platform};
+use cooperage_image_spec::{Descriptor, Document, Index, MediaType, Platform};
 use cooperage_tarball::Tree;
 
 use crate::lanes::in_lanes;
 use crate::layer::{LayerMaker, tree_of};
-use crate::{BasePlan, ImagePlan, LayerMetadata, MetadataError, Plan, TreePlanError};
+use crate::{BasePlan, BuildError, ImagePlan, IndexPlan, LayerMetadata, Plan};
 
 /// Whether entries must say their mode.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -107,102 +103,6 @@ pub struct BuiltImage {
     pub base_layers: usize,
 }
 
-/// Why a plan could not be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A layer's lines make no tree.
-    #[error("cannot plan layer `{layer}`")]
-    Tree {
-        /// The layer.
-        layer: String,
-        /// Why.
-        #[source]
-        source: TreePlanError,
-    },
-    /// A layer could not be packed.
-    #[error(transparent)]
-    Pack(#[from] PackError),
-    /// A tar could not be taken as a layer.
-    #[error(transparent)]
-    Adopt(#[from] AdoptError),
-    /// A tar could not be read entry by entry.
-    #[error(transparent)]
-    Layer(#[from] LayerError),
-    /// A file that the plan names could not be read.
-    #[error("cannot read `{}`", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A layer's metadata is not valid.
-    #[error("`{}` is no layer metadata", file.display())]
-    Metadata {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: MetadataError,
-    },
-    /// A layer's blob is not the one that its metadata names.
-    #[error("`{}` is not the blob that the layer's metadata names", file.display())]
-    Blob {
-        /// The file.
-        file: PathBuf,
-        /// What was expected, and what it is.
-        #[source]
-        source: cooperage_blob::Error,
-    },
-    /// The layer is there only as metadata, and the sink does not have it.
-    #[error(
-        "the image needs layer `{}`, whose metadata names no `blob`, and which is not there already", descriptor.digest
-    )]
-    NoBlob {
-        /// The layer.
-        descriptor: Box<Descriptor>,
-    },
-    /// The base could not be opened.
-    #[error("cannot open the base `{reference}`")]
-    Base {
-        /// As the plan names it.
-        reference: String,
-        /// Why.
-        #[source]
-        source: cooperage_blob::Error,
-    },
-    /// The base cannot be built on.
-    #[error("cannot build on `{reference}`")]
-    OnBase {
-        /// As the plan names it.
-        reference: String,
-        /// Why.
-        #[source]
-        source: BaseError,
-    },
-    /// Another base than the plan pins.
-    #[error("the base `{reference}` is pinned to `{expected}`, found `{found}`")]
-    Pin {
-        /// As the plan names it.
-        reference: String,
-        /// The digest in the plan.
-        expected: String,
-        /// The digest found.
-        found: String,
-    },
-    /// The documents could not be formed.
-    #[error(transparent)]
-    Form(#[from] FormError),
-    /// The sink failed.
-    #[error("cannot store the image")]
-    Store(#[from] cooperage_blob::Error),
-    /// An image plan without an image.
-    #[error("the plan has no image: an index needs at least one `image` line")]
-    NoImage,
-}
-
 /// The trees of a plan's layers.
 ///
 /// To make them finds most of what can be wrong with a plan: files that are not there, and entries
@@ -263,7 +163,7 @@ pub fn build_trees(
                 .iter()
                 .map(|image| image.descriptor.clone())
                 .collect();
-            let document = form_index(manifests, index.annotations.clone(), index.media_types)?;
+            let document = build_index(index, manifests)?;
             let media_type = document.value().media_type.clone();
             put(
                 sink,
@@ -327,8 +227,16 @@ fn build_one(
 /// # Errors
 ///
 /// [`BuildError::Base`], [`BuildError::OnBase`], and [`BuildError::Pin`] for another base than the
-/// plan pins.
+/// plan pins; in [`BuildError::At`] where the plan was read from a file.
 pub fn open_base(
+    plan: &BasePlan,
+    platform: Option<&Platform>,
+    options: &BuildOptions<'_>,
+) -> Result<(Box<dyn Source>, Base), BuildError> {
+    find_base(plan, platform, options).map_err(|error| error.at(plan.line, "base"))
+}
+
+fn find_base(
     plan: &BasePlan,
     platform: Option<&Platform>,
     options: &BuildOptions<'_>,
@@ -387,4 +295,30 @@ pub fn build_image(
         media_types: image.media_types,
     };
     Ok(form(base, &recipe)?)
+}
+
+/// Forms an index of images, in the order given; each descriptor says its platform.
+///
+/// # Errors
+///
+/// [`BuildError::SamePlatform`], and [`BuildError::Form`] for annotations that Docker's media types
+/// do not carry.
+pub fn build_index(
+    index: &IndexPlan,
+    manifests: Vec<Descriptor>,
+) -> Result<Document<Index>, BuildError> {
+    let platforms: Vec<_> = manifests
+        .iter()
+        .filter_map(|manifest| manifest.platform.as_ref().map(Platform::normalized))
+        .collect();
+    let twice = |(at, platform): (usize, &Platform)| platforms[..at].contains(platform);
+    if let Some((_, platform)) = platforms.iter().enumerate().find(|found| twice(*found)) {
+        let platform = platform.clone();
+        return Err(BuildError::SamePlatform { platform });
+    }
+    Ok(form_index(
+        manifests,
+        index.annotations.clone(),
+        index.media_types,
+    )?)
 }

@@ -35,6 +35,23 @@ const KINDS: [&str; 14] = [
     "block_device",
 ];
 
+/// The other members of entries, and what begins a line that is none.
+const OTHERS: [&str; 15] = [
+    "path", "path_b64", "tree", "runtime", "dir_mode", "fold", "mode", "uid", "gid", "user",
+    "group", "mtime", "xattrs", "origin", "layer",
+];
+
+/// A line lacks a member, most often because that is misspelt.
+fn missing(fields: &Fields, field: &str, expected: String) -> PlanError {
+    let known = [&KINDS[..], &OTHERS, &["image"]].concat();
+    let unknown = fields.refuse_unknown(&known).err();
+    unknown.unwrap_or_else(|| PlanError::Missing {
+        line: fields.line(),
+        field: field.into(),
+        expected,
+    })
+}
+
 pub(crate) fn parse_entry(mut fields: Fields) -> Result<EntryPlan, PlanError> {
     let line = fields.line();
     if fields.has("runtime") {
@@ -44,11 +61,8 @@ pub(crate) fn parse_entry(mut fields: Fields) -> Result<EntryPlan, PlanError> {
     let what = if fields.has("tree") {
         parse_tree(&mut fields, path)?
     } else {
-        let path = path.ok_or_else(|| PlanError::Missing {
-            line,
-            field: "path".into(),
-            expected: "where the entry lies in the image, or `path_b64`".into(),
-        })?;
+        let expected = "where the entry lies in the image, or `path_b64`";
+        let path = path.ok_or_else(|| missing(&fields, "path", expected.into()))?;
         parse_kind(&mut fields, path)?
     };
     let attributes = parse_attributes(&mut fields)?;
@@ -100,14 +114,23 @@ fn parse_path(fields: &mut Fields) -> Result<Option<TreePath>, PlanError> {
 }
 
 fn tree_path(at: At<'_>, bytes: &[u8]) -> Result<TreePath, PlanError> {
-    let bytes = bytes.strip_prefix(b"/").unwrap_or(bytes);
-    TreePath::new(bytes).map_err(|error| at.invalid(error))
+    if matches!(bytes, b"" | b"/") {
+        let found = Json::String(String::from_utf8_lossy(bytes).into_owned());
+        return Err(at.expected("a path below the image's root", &found));
+    }
+    let relative = bytes.strip_prefix(b"/").unwrap_or(bytes);
+    TreePath::new(relative).map_err(|mut error| {
+        error.path = String::from_utf8_lossy(bytes).into_owned();
+        at.invalid(error)
+    })
 }
 
 fn decode(at: At<'_>, json: Json) -> Result<Vec<u8>, PlanError> {
+    let text = at.string(json)?;
+    let expected = "Base64 of RFC 4648 with its `=` at the end";
     STANDARD
-        .decode(at.string(json)?)
-        .map_err(|error| at.invalid(error))
+        .decode(&text)
+        .map_err(|_| at.expected(expected, &Json::String(text)))
 }
 
 fn decode_path(at: At<'_>, json: Json) -> Result<PathBuf, PlanError> {
@@ -134,11 +157,10 @@ fn parse_kind(fields: &mut Fields, path: TreePath) -> Result<EntryKind, PlanErro
     let given: Vec<_> = KINDS.into_iter().filter(|kind| fields.has(kind)).collect();
     let [kind] = given[..] else {
         return Err(match given[..] {
-            [] => PlanError::Missing {
-                line,
-                field: "file".into(),
-                expected: format!("one of `{}`, `tree` or `runtime`", KINDS.join("`, `")),
-            },
+            [] => {
+                let expected = format!("one of `{}`, `tree` or `runtime`", KINDS.join("`, `"));
+                missing(fields, "file", expected)
+            }
             _ => PlanError::Order {
                 line,
                 found: format!("`{}` together", given.join("` and `")),

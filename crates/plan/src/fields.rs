@@ -101,10 +101,16 @@ impl Fields {
 
     /// Fails if anything is left.
     pub(crate) fn end(self) -> Result<(), PlanError> {
-        let Some(field) = self.members.keys().next() else {
+        let known: Vec<_> = self.known.iter().copied().collect();
+        self.refuse_unknown(&known)
+    }
+
+    /// Fails if something is left that is none of these.
+    pub(crate) fn refuse_unknown(&self, known: &[&str]) -> Result<(), PlanError> {
+        let mut left = self.members.keys();
+        let Some(field) = left.find(|field| !known.contains(&field.as_str())) else {
             return Ok(());
         };
-        let known: Vec<_> = self.known.iter().copied().collect();
         let near = known
             .iter()
             .map(|name| (strsim::damerau_levenshtein(field, name), *name))
@@ -133,6 +139,19 @@ pub(crate) struct At<'a> {
 impl At<'_> {
     pub(crate) fn expected(self, what: &str, found: &Json) -> PlanError {
         expected(self.line, self.place, what, found)
+    }
+
+    /// What is read at one member of a list.
+    pub(crate) fn member<T>(
+        self,
+        index: usize,
+        read: impl FnOnce(At<'_>) -> Result<T, PlanError>,
+    ) -> Result<T, PlanError> {
+        let place = format!("{}[{index}]", self.place);
+        read(At {
+            place: &place,
+            ..self
+        })
     }
 
     /// A value of the right JSON type that says something impossible.
@@ -177,14 +196,7 @@ impl At<'_> {
             Json::Array(items) => items
                 .into_iter()
                 .enumerate()
-                .map(|(index, item)| {
-                    let place = format!("{}[{index}]", self.place);
-                    At {
-                        place: &place,
-                        ..self
-                    }
-                    .string(item)
-                })
+                .map(|(index, item)| self.member(index, |at| at.string(item)))
                 .collect(),
             other => Err(self.expected("a list of strings", &other)),
         }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use cooperage_commit::{ConfigEdit, Edit, MapEdit, SetEdit};
-use cooperage_image_spec::{Healthcheck, Json};
+use cooperage_commit::{ConfigEdit, Edit, MapEdit, MediaTypes, SetEdit, check_time};
+use cooperage_digest::Digest;
+use cooperage_image_spec::{Healthcheck, Json, parse_port};
 
 use crate::fields::{At, Fields};
-use crate::parse::media_types;
 use crate::{BasePlan, ImagePlan, PlanError};
 
 pub(crate) fn parse_image(fields: &mut Fields) -> Result<ImagePlan, PlanError> {
@@ -16,12 +16,30 @@ pub(crate) fn parse_image(fields: &mut Fields) -> Result<ImagePlan, PlanError> {
         })?,
         base: fields.read("base", parse_base)?,
         media_types: media_types(fields)?,
-        created: fields.string("created")?,
-        author: fields.string("author")?,
+        created: created(fields)?,
+        author: edit(fields, "author", |at, json| at.string(json))?,
         config: fields.read("config", parse_config)?.unwrap_or_default(),
         annotations: fields.string_map("annotations")?,
         layers: Vec::new(),
     })
+}
+
+/// A time; the engine would refuse another one, after all layers are packed.
+pub(crate) fn created(fields: &mut Fields) -> Result<Option<String>, PlanError> {
+    fields.read("created", |at, json| {
+        let time = at.string(json)?;
+        check_time(&time).map_err(|error| at.invalid(error))?;
+        Ok(time)
+    })
+}
+
+pub(crate) fn media_types(fields: &mut Fields) -> Result<MediaTypes, PlanError> {
+    let parsed = fields.read("media_types", |at, json| match json.as_str() {
+        Some("oci") => Ok(MediaTypes::Oci),
+        Some("docker") => Ok(MediaTypes::Docker),
+        _ => Err(at.expected("`oci` or `docker`", &json)),
+    })?;
+    Ok(parsed.unwrap_or_default())
 }
 
 fn parse_base(at: At<'_>, json: Json) -> Result<BasePlan, PlanError> {
@@ -29,6 +47,7 @@ fn parse_base(at: At<'_>, json: Json) -> Result<BasePlan, PlanError> {
         return Ok(BasePlan {
             reference,
             digest: None,
+            line: at.line,
         });
     }
     let mut fields = Fields::new(at.line, at.place, json)?;
@@ -39,9 +58,19 @@ fn parse_base(at: At<'_>, json: Json) -> Result<BasePlan, PlanError> {
             expected: "where the base lies, such as `oci:DIR:NAME`".into(),
         });
     };
-    let digest = fields.string("digest")?;
+    let digest = fields.read("digest", |at, json| {
+        let digest: Digest = at
+            .string(json)?
+            .parse()
+            .map_err(|error| at.invalid(error))?;
+        Ok(digest.to_string())
+    })?;
     fields.end()?;
-    Ok(BasePlan { reference, digest })
+    Ok(BasePlan {
+        reference,
+        digest,
+        line: at.line,
+    })
 }
 
 fn parse_config(at: At<'_>, json: Json) -> Result<ConfigEdit, PlanError> {
@@ -52,8 +81,12 @@ fn parse_config(at: At<'_>, json: Json) -> Result<ConfigEdit, PlanError> {
         entrypoint: edit(&mut fields, "entrypoint", |at, json| at.strings(json))?,
         cmd: edit(&mut fields, "cmd", |at, json| at.strings(json))?,
         working_dir: edit(&mut fields, "working_dir", |at, json| at.string(json))?,
-        exposed_ports: set_edit(&mut fields, "exposed_ports")?,
-        volumes: set_edit(&mut fields, "volumes")?,
+        exposed_ports: set_edit(&mut fields, "exposed_ports", |at, port| {
+            parse_port(port)
+                .map(drop)
+                .map_err(|error| at.invalid(error))
+        })?,
+        volumes: set_edit(&mut fields, "volumes", |_, _| Ok(()))?,
         labels: map_edit(&mut fields, "labels")?,
         stop_signal: edit(&mut fields, "stop_signal", |at, json| at.string(json))?,
         healthcheck: edit(&mut fields, "healthcheck", parse_healthcheck)?,
@@ -125,15 +158,20 @@ fn cleared(at: At<'_>, json: Json) -> Result<Option<Cleared>, PlanError> {
     Ok(Some((clear, members)))
 }
 
-/// A list adds; an object adds where the value is `true` and takes away where it is `null`.
-fn set_edit(fields: &mut Fields, key: &'static str) -> Result<SetEdit, PlanError> {
+/// A list adds; an object adds where the value is `true` and takes away where it is `null`. What is
+/// added must pass `check`.
+fn set_edit(
+    fields: &mut Fields,
+    key: &'static str,
+    check: impl Fn(At<'_>, &str) -> Result<(), PlanError>,
+) -> Result<SetEdit, PlanError> {
     let edit = fields.read(key, |at, json| {
         if matches!(json, Json::Array(_) | Json::String(_)) {
-            let set = at
-                .strings(json)?
-                .into_iter()
-                .map(|member| (member, true))
-                .collect();
+            let members = at.strings(json)?;
+            for (index, member) in members.iter().enumerate() {
+                at.member(index, |at| check(at, member))?;
+            }
+            let set = members.into_iter().map(|member| (member, true)).collect();
             return Ok(SetEdit { clear: false, set });
         }
         let Some((clear, members)) = cleared(at, json)? else {
@@ -145,7 +183,7 @@ fn set_edit(fields: &mut Fields, key: &'static str) -> Result<SetEdit, PlanError
         let set = members
             .into_iter()
             .map(|(member, value)| match value {
-                Json::Bool(true) => Ok((member, true)),
+                Json::Bool(true) => check(at, &member).map(|()| (member, true)),
                 Json::Null => Ok((member, false)),
                 other => Err(at.expected("`true`, or null to unset it", &other)),
             })

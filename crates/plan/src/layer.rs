@@ -5,10 +5,12 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use cooperage_blob::Sink;
-use cooperage_commit::{DEFAULT_TAR_LIMIT, Layer, LayerForm, PackOptions, adopt, load_tar, pack};
+use cooperage_commit::{
+    DEFAULT_TAR_LIMIT, Layer, LayerForm, LoadedLayer, PackOptions, adopt, load_tar, pack,
+};
 use cooperage_compress::{Encoding, Workers};
 use cooperage_digest::Algorithm;
-use cooperage_image_spec::{History, MAX_DOCUMENT_SIZE};
+use cooperage_image_spec::{Descriptor, History, MAX_DOCUMENT_SIZE};
 use cooperage_tarball::Tree;
 
 use crate::{
@@ -68,38 +70,23 @@ impl<'a> LayerMaker<'a> {
     ) -> Result<LayerMetadata, BuildError> {
         let encoding = plan.encoding.unwrap_or_default();
         let name = plan.name.as_deref().unwrap_or("layer");
-        let mut layer = match &plan.content {
+        let layer = match &plan.content {
             LayerContent::Entries { fold, .. } | LayerContent::Tree { fold, .. } => {
                 let none = Tree::new();
                 let tree = tree.unwrap_or(&none);
                 pack(tree, &self.pack_options(name, encoding, *fold), sink)?
             }
             LayerContent::Tar { file, form } => {
-                self.build_tar(&self.options.root.join(file), *form, name, encoding, sink)?
+                let file = self.options.root.join(file);
+                let built = self.build_tar(&file, *form, name, encoding, sink);
+                built.map_err(|error| error.at(plan.line, "tar"))?
             }
             LayerContent::Metadata { file, blob } => {
-                return reuse(file, blob.as_deref(), sink, self.options);
+                let metadata = layer_metadata(plan, file, self.options)?;
+                return reuse(plan, metadata, blob.as_deref(), sink, self.options);
             }
         };
-        layer
-            .descriptor
-            .annotations
-            .extend(plan.annotations.clone());
-        let history = History {
-            created: plan.created.clone(),
-            created_by: Some(
-                plan.created_by
-                    .clone()
-                    .unwrap_or_else(|| format!("cooperage: {name}")),
-            ),
-            comment: plan.comment.clone(),
-            ..History::default()
-        };
-        Ok(LayerMetadata {
-            name: plan.name.clone(),
-            layer,
-            history,
-        })
+        Ok(described(plan, layer))
     }
 
     fn pack_options<'n>(&self, name: &'n str, encoding: Encoding, fold: bool) -> PackOptions<'n>
@@ -133,9 +120,7 @@ impl<'a> LayerMaker<'a> {
             TarForm::Uncompress => LayerForm::Uncompress,
             TarForm::Recompress => LayerForm::Recompress(encoding),
             TarForm::Canonical => {
-                let reader = open_input(file).map_err(read)?;
-                let origin = file.display().to_string();
-                let loaded = load_tar(reader, &origin, None, DEFAULT_TAR_LIMIT)?;
+                let loaded = load_foreign(file)?;
                 return Ok(pack(
                     loaded.tree(),
                     &self.pack_options(name, encoding, true),
@@ -154,28 +139,82 @@ impl<'a> LayerMaker<'a> {
     }
 }
 
-fn reuse(
+/// A layer with what its plan says of it.
+pub(crate) fn described(plan: &LayerPlan, mut layer: Layer) -> LayerMetadata {
+    let annotations = plan.annotations.clone();
+    layer.descriptor.annotations.extend(annotations);
+    let name = plan.name.as_deref().unwrap_or("layer");
+    let history = History {
+        created: plan.created.clone(),
+        created_by: Some(
+            plan.created_by
+                .clone()
+                .unwrap_or_else(|| format!("cooperage: {name}")),
+        ),
+        comment: plan.comment.clone(),
+        ..History::default()
+    };
+    LayerMetadata {
+        name: plan.name.clone(),
+        layer,
+        history,
+    }
+}
+
+/// A tar that somebody else made, as a tree.
+pub(crate) fn load_foreign(file: &Path) -> Result<LoadedLayer, BuildError> {
+    let reader = open_input(file).map_err(|source| BuildError::Read {
+        file: file.to_owned(),
+        source,
+    })?;
+    let origin = file.display().to_string();
+    Ok(load_tar(reader, &origin, None, DEFAULT_TAR_LIMIT)?)
+}
+
+/// Reads `file`, which the plan names as the metadata of a layer that was built before.
+///
+/// # Errors
+///
+/// When it cannot be read or is no layer metadata.
+pub fn layer_metadata(
+    plan: &LayerPlan,
     file: &Path,
+    options: &BuildOptions<'_>,
+) -> Result<LayerMetadata, BuildError> {
+    let metadata = read_metadata(&options.root.join(file));
+    metadata.map_err(|error| error.at(plan.line, "metadata"))
+}
+
+fn reuse(
+    plan: &LayerPlan,
+    metadata: LayerMetadata,
     blob: Option<&Path>,
     sink: &(impl Sink + ?Sized),
     options: &BuildOptions<'_>,
 ) -> Result<LayerMetadata, BuildError> {
-    let metadata = read_metadata(&options.root.join(file))?;
     let descriptor = &metadata.layer.descriptor;
     if sink.has(descriptor)? {
         return Ok(metadata);
     }
     let Some(blob) = blob else {
-        return Err(BuildError::NoBlob {
-            descriptor: descriptor.clone().into(),
-        });
+        let descriptor = descriptor.clone().into();
+        return Err(BuildError::NoBlob { descriptor }.at(plan.line, "metadata"));
     };
-    let blob = options.root.join(blob);
+    let copied = copy_blob(&options.root.join(blob), descriptor, sink);
+    copied.map_err(|error| error.at(plan.line, "blob"))?;
+    Ok(metadata)
+}
+
+fn copy_blob(
+    blob: &Path,
+    descriptor: &Descriptor,
+    sink: &(impl Sink + ?Sized),
+) -> Result<(), BuildError> {
     let read = |source| BuildError::Read {
-        file: blob.clone(),
+        file: blob.to_owned(),
         source,
     };
-    let mut reader = open_input(&blob).map_err(read)?;
+    let mut reader = open_input(blob).map_err(read)?;
     let mut writer = sink.create(descriptor.digest.algorithm().unwrap_or(Algorithm::Sha256))?;
     let mut buffer = vec![0; 256 << 10];
     // One byte more than it says: then it is another blob, however long it is.
@@ -193,10 +232,11 @@ fn reuse(
             .map_err(|error| cooperage_blob::Error::write(descriptor, error))?;
         left -= n as u64;
     }
-    writer
-        .finish(Some(descriptor))
-        .map_err(|source| BuildError::Blob { file: blob, source })?;
-    Ok(metadata)
+    let written = writer.finish(Some(descriptor));
+    written.map(drop).map_err(|source| BuildError::Blob {
+        file: blob.to_owned(),
+        source,
+    })
 }
 
 /// Opens a file or a pipe that the plan names. A device is neither: some never end.

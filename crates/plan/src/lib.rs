@@ -49,19 +49,21 @@ mod metadata;
 mod model;
 mod parse;
 mod print;
+mod survey;
 mod tree;
 
 pub use build::{
-    Bases, BuildError, BuildOptions, Built, BuiltImage, Modes, NoBases, Trees, build, build_image,
+    Bases, BuildOptions, Built, BuiltImage, Modes, NoBases, Trees, build, build_image, build_index,
     build_trees, open_base,
 };
 pub use check::{CheckError, check_base};
-pub use error::{LoadError, PlanError};
-pub use layer::build_layer;
+pub use error::{BuildError, LineError, LoadError, PlanError, TreePlanError};
+pub use layer::{build_layer, layer_metadata};
 pub use metadata::{LayerMetadata, MetadataError};
 pub use model::{
     BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan,
     Plan, TarForm,
 };
 pub use parse::PlanFile;
-pub use tree::{TreePlanError, layer_tree};
+pub use survey::survey_layer;
+pub use tree::layer_tree;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cooperage_commit::{ConfigEdit, MediaTypes};
+use cooperage_commit::{ConfigEdit, Edit, MediaTypes};
 use cooperage_compress::Encoding;
 use cooperage_image_spec::Platform;
 use cooperage_runtime::RuntimeItem;
@@ -41,7 +41,7 @@ pub struct ImagePlan {
     /// RFC 3339; the epoch without it.
     pub created: Option<String>,
     /// Who made it.
-    pub author: Option<String>,
+    pub author: Edit<String>,
     /// The configuration for running: each part inherited, overridden or unset.
     pub config: ConfigEdit,
     /// Annotations of the manifest.
@@ -58,6 +58,8 @@ pub struct BasePlan {
     pub reference: String,
     /// The digest of its manifest or index. Another one found there is an error.
     pub digest: Option<String>,
+    /// The line of the plan file it stands on, from 1; 0 if it was never in a file.
+    pub line: u64,
 }
 
 /// One layer.
@@ -77,6 +79,8 @@ pub struct LayerPlan {
     pub comment: Option<String>,
     /// Its history entry's time, RFC 3339; the image's without it.
     pub created: Option<String>,
+    /// The line of the plan file it stands on, from 1; 0 if it was never in a file.
+    pub line: u64,
 }
 
 /// Where a layer's bytes come from.

@@ -3,19 +3,18 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-use cooperage_commit::MediaTypes;
 use cooperage_compress::{EncoderId, Encoding};
 use cooperage_image_spec::{Json, MAX_DOCUMENT_SIZE};
 use cooperage_tarball::Tree;
 
 use crate::entry::parse_entry;
 use crate::fields::{At, Fields};
-use crate::image::parse_image;
+use crate::image::{created, media_types, parse_image};
 use crate::layer::layer_name;
 use crate::tree::TreeMaker;
 use crate::{
-    EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, LoadError, Modes, Plan, PlanError,
-    TarForm,
+    EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, LineError, LoadError, Modes, Plan,
+    PlanError, TarForm,
 };
 
 /// What a plan file holds.
@@ -78,13 +77,14 @@ fn read<E: From<PlanError>>(reader: impl BufRead, take: &mut Take<'_, E>) -> Res
     let Some(first) = lines.next()? else {
         return Err(PlanError::Empty.into());
     };
+    let head = first.line();
     let mut parser = Parser::start(first)?;
     while let Some(fields) = lines.next()? {
         if let Some(entry) = parser.line(fields)? {
             take(parser.layer_of(entry.line)?, entry)?;
         }
     }
-    Ok(parser.file)
+    parser.end(head)
 }
 
 struct Lines<R> {
@@ -113,8 +113,9 @@ impl<R: BufRead> Lines<R> {
                 return Err(PlanError::TooLong { line, limit });
             }
             if !bytes.trim_ascii().is_empty() {
-                let json = Json::parse(bytes.trim_ascii_end())
-                    .map_err(|source| PlanError::Json { line, source })?;
+                let json = Json::parse(bytes.trim_ascii_end());
+                let json = json.map_err(LineError);
+                let json = json.map_err(|source| PlanError::Json { line, source })?;
                 return Fields::new(line, "", json).map(Some);
             }
         }
@@ -147,12 +148,12 @@ impl Parser {
         let file = match kind.as_str() {
             "layer" => PlanFile::Layer(parse_layer(&mut first)?),
             "image" => PlanFile::Plan(Plan {
-                names: first.strings("names")?.unwrap_or_default(),
+                names: parse_names(&mut first)?,
                 index: None,
                 images: vec![parse_image(&mut first)?],
             }),
             "index" => PlanFile::Plan(Plan {
-                names: first.strings("names")?.unwrap_or_default(),
+                names: parse_names(&mut first)?,
                 index: Some(IndexPlan {
                     annotations: first.string_map("annotations")?,
                     media_types: media_types(&mut first)?,
@@ -170,6 +171,19 @@ impl Parser {
         };
         first.end()?;
         Ok(Self { file })
+    }
+
+    /// The plan, of which line `head` is the first.
+    fn end<E: From<PlanError>>(self, head: u64) -> Result<PlanFile, E> {
+        match &self.file {
+            PlanFile::Plan(plan) if plan.images.is_empty() => Err(PlanError::Missing {
+                line: head,
+                field: "image".into(),
+                expected: "an index with at least one `image` line".into(),
+            }
+            .into()),
+            _ => Ok(self.file),
+        }
     }
 
     /// Takes a line in, or gives the entry that it is.
@@ -255,13 +269,18 @@ fn order(line: u64, found: &str, expected: &str) -> PlanError {
     }
 }
 
-pub(crate) fn media_types(fields: &mut Fields) -> Result<MediaTypes, PlanError> {
-    let parsed = fields.read("media_types", |at, json| match json.as_str() {
-        Some("oci") => Ok(MediaTypes::Oci),
-        Some("docker") => Ok(MediaTypes::Docker),
-        _ => Err(at.expected("`oci` or `docker`", &json)),
+fn parse_names(fields: &mut Fields) -> Result<Vec<String>, PlanError> {
+    let names = fields.read("names", |at, json| {
+        let empty = Json::String(String::new());
+        let names = at.strings(json)?;
+        match names.iter().position(String::is_empty) {
+            Some(index) => at.member(index, |at| {
+                Err(at.expected("a name that is not empty", &empty))
+            }),
+            None => Ok(names),
+        }
     })?;
-    Ok(parsed.unwrap_or_default())
+    Ok(names.unwrap_or_default())
 }
 
 fn parse_layer(fields: &mut Fields) -> Result<LayerPlan, PlanError> {
@@ -272,7 +291,8 @@ fn parse_layer(fields: &mut Fields) -> Result<LayerPlan, PlanError> {
         annotations: fields.string_map("annotations")?,
         created_by: fields.string("created_by")?,
         comment: fields.string("comment")?,
-        created: fields.string("created")?,
+        created: created(fields)?,
+        line: fields.line(),
         content: parse_content(fields)?,
     };
     let (what, encodes) = match &layer.content {

@@ -130,7 +130,7 @@ fn image_members(object: &mut Object, image: &ImagePlan) {
     }
     media_types(object, image.media_types);
     maybe(object, "created", image.created.clone());
-    maybe(object, "author", image.author.clone());
+    edit(object, "author", &image.author, |text| text.clone().into());
     map(object, "annotations", &image.annotations);
     let config = config_members(&image.config);
     if !config.is_empty() {

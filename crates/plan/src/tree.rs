@@ -3,82 +3,16 @@
 use std::fs;
 use std::io;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use cooperage_runtime::{AddError, Features};
+use cooperage_runtime::Features;
 use cooperage_tarball::{
-    Attributes, Content, Entry, Kind, Mtime, Origin, PathError, Tree, TreeError, TreePath,
+    Attributes, Content, Entry, Kind, Mtime, Origin, Tree, TreeError, TreePath,
 };
 use walkdir::{DirEntry, WalkDir};
 
-use crate::{EntryAttributes, EntryKind, EntryPlan, Modes, host};
-
-/// Why a layer's lines make no tree.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TreePlanError {
-    /// A file that an entry names cannot be looked at.
-    #[error("cannot read `{}` for layer entry `{entry}` ({origin})", file.display())]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// The entry.
-        entry: String,
-        /// Who asks for it.
-        origin: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A file was named and something else found, or a directory.
-    #[error("`{}` for layer entry `{entry}` ({origin}): expected {expected}, found {found}", file.display())]
-    Type {
-        /// What was named.
-        file: PathBuf,
-        /// The entry.
-        entry: String,
-        /// Who asks for it.
-        origin: String,
-        /// What was expected.
-        expected: &'static str,
-        /// What it is.
-        found: &'static str,
-    },
-    /// No mode, and they are required.
-    #[error("layer entry `{entry}` ({origin}) has no mode, and modes are required")]
-    NoMode {
-        /// The entry.
-        entry: String,
-        /// Who asks for it.
-        origin: String,
-    },
-    /// A name below a directory cannot stand in a layer.
-    #[error("`{}` ({origin}) cannot stand in a layer", file.display())]
-    Name {
-        /// The file.
-        file: PathBuf,
-        /// Who asks for it.
-        origin: String,
-        /// Why.
-        #[source]
-        source: PathError,
-    },
-    /// The lines contradict each other.
-    #[error("the layer's entries contradict each other")]
-    Tree(#[from] TreeError),
-    /// Something of the run time cannot be added.
-    #[error("cannot add the run-time item `{item}` ({origin})")]
-    Runtime {
-        /// Which.
-        item: String,
-        /// Who asks for it.
-        origin: String,
-        /// Why.
-        #[source]
-        source: AddError,
-    },
-}
+use crate::{EntryAttributes, EntryKind, EntryPlan, Modes, TreePlanError, host};
 
 /// Makes the tree of a layer. Of the files it names it asks type and length, nothing else.
 ///
@@ -184,7 +118,10 @@ impl Adder<'_> {
                 },
             ),
             EntryKind::Whiteout { path } => self.put(path, Kind::Whiteout),
-            EntryKind::Opaque { path } => Ok(self.tree.set_opaque(path.clone())?),
+            EntryKind::Opaque { path } => {
+                let marked = self.tree.set_opaque(path.clone());
+                marked.map_err(|source| self.fault(path, source))
+            }
             EntryKind::Tree {
                 path,
                 dir,
@@ -218,7 +155,22 @@ impl Adder<'_> {
         attributes: Attributes,
     ) -> Result<(), TreePlanError> {
         let entry = Entry::new(kind, attributes).with_origin(self.origin.clone());
-        Ok(self.tree.insert(path, entry)?)
+        let inserted = self.tree.insert(path.clone(), entry);
+        inserted.map_err(|source| self.fault(&path, source))
+    }
+
+    /// What is wrong with an entry by itself names no origin: a tree's other faults do.
+    fn fault(&self, path: &TreePath, source: TreeError) -> TreePlanError {
+        match source {
+            TreeError::Reserved { .. } | TreeError::Invalid { .. } | TreeError::Full { .. } => {
+                TreePlanError::Entry {
+                    entry: path.display(),
+                    origin: self.origin.to_string(),
+                    source,
+                }
+            }
+            source => source.into(),
+        }
     }
 
     fn attributes(

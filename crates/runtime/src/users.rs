@@ -84,6 +84,12 @@ pub enum UserError {
         /// The path.
         home: String,
     },
+    /// The name that means all rights, for somebody who has not.
+    #[error("user `root` has the number {uid}: expected 0, or another name")]
+    Root {
+        /// The number.
+        uid: u32,
+    },
     /// Two users with one name.
     #[error("user `{name}` is given twice")]
     Twice {
@@ -107,7 +113,7 @@ pub fn standard_users() -> Vec<User> {
 }
 
 /// All users: the standard ones, then `more` in their order. One of `more` that has a standard
-/// name takes its place.
+/// name takes its place; `root` is 0 in any case.
 pub(crate) fn all_users(more: &[User]) -> Result<Vec<User>, UserError> {
     let mut names = BTreeSet::new();
     for user in more {
@@ -133,6 +139,9 @@ fn check(user: &User) -> Result<(), UserError> {
         .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !first || name.len() > 32 || !name.chars().all(plain) {
         return Err(UserError::Name { name: name.clone() });
+    }
+    if name == "root" && user.uid != 0 {
+        return Err(UserError::Root { uid: user.uid });
     }
     let fields = [
         ("comment", &user.comment),
@@ -309,6 +318,8 @@ mod tests {
         }
         let twice = all_users(&[User::new("a", 1), User::new("a", 2)]);
         assert_eq!(twice, Err(UserError::Twice { name: "a".into() }));
+        let root = all_users(&[User::new("root", 5)]);
+        assert_eq!(root, Err(UserError::Root { uid: 5 }));
         let other = all_users(&[User::new("nonroot", 7)]).expect("it replaces");
         assert_eq!(
             other.iter().filter(|user| user.name == "nonroot").count(),

@@ -338,7 +338,11 @@ fn a_base_is_built_on_and_checked() {
         &["--base=oci:bare:bare"],
         "the base `oci:bare:bare` lacks what the program needs:",
     );
-    bare.refused(&["--base=oci:none"], "cannot open the base `oci:none`");
+    let other = format!("--base-digest=sha256:{}", "0".repeat(64));
+    bare.refused(
+        &["--base=oci:bare:bare", &other],
+        "the base `oci:bare:bare` is pinned to `sha256:0000",
+    );
     bare.refused(
         &["--base=oci:bare", "--library=x.so"],
         "key `libraries` is for images from scratch",

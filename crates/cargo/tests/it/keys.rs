@@ -64,6 +64,7 @@ fn every_key_is_read() {
         s.stop_signal.as_deref() == Some("SIGINT")
     });
     check("stop-signal = 2", |s| s.stop_signal.as_deref() == Some("2"));
+    check("stop-signal = 'SIGRTMIN+3'", |s| s.stop_signal.is_some());
     check("healthcheck = ['/a', '-v']", |s| {
         s.healthcheck
             .as_ref()
@@ -209,6 +210,26 @@ fn what_is_not_understood_is_named() {
             "expected the name of a variable, which is not empty and has no `=`, found \"A=\"",
         ),
         (
+            "user = ''",
+            "user",
+            "expected `USER[:GROUP]`, by name or number; root is `0`, found \"\"",
+        ),
+        (
+            "user = 'a:b:c'",
+            "user",
+            "expected `USER[:GROUP]`, by name or number; root is `0`, found \"a:b:c\"",
+        ),
+        (
+            "stop-signal = 'x'",
+            "stop-signal",
+            "expected a signal such as `SIGTERM`, or a number from 1 to 64, found \"x\"",
+        ),
+        (
+            "stop-signal = 65",
+            "stop-signal",
+            "expected a signal such as `SIGTERM`, or a number from 1 to 64, found `65`",
+        ),
+        (
             "fold = 'yes'",
             "fold",
             "expected `true` or `false`, found \"yes\"",
@@ -232,6 +253,11 @@ fn what_is_not_understood_is_named() {
             "created = 'today'",
             "created",
             "expected a time such as `2026-01-31T12:00:00Z`, found \"today\"",
+        ),
+        (
+            "created = '2026-02-30T00:00:00'",
+            "created",
+            "expected a time such as `2026-01-31T12:00:00Z`, found \"2026-02-30T00:00:00\"",
         ),
         (
             "mtime = 'now'",
@@ -284,7 +310,7 @@ fn what_is_not_understood_is_named() {
     }
     let error = parse("unset = ['path']", Scope::Package).expect_err("there is no such part");
     assert!(
-        error.contains("unset[0]`: expected one of `user`, `entrypoint`, `args`"),
+        error.contains("unset[0]`: expected one of `author`, `user`, `entrypoint`, `args`"),
         "{error}"
     );
     let error = parse("compression = 'gzip:99'", Scope::Package).expect_err("there is no level 99");

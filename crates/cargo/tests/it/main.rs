@@ -1,6 +1,7 @@
 //! Tests of the cargo front.
 
 mod built;
+mod effects;
 mod examples;
 mod files;
 mod flags;

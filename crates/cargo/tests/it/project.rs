@@ -164,6 +164,26 @@ fn what_cannot_be_packed_is_named() {
         "target `x86_64-apple-darwin` is not Linux",
     );
     several.refused(
+        &["--bin=one", "--platform=linux/arm64"],
+        "`linux/arm64` is a platform: expected the cargo target to build for it, such as `aarch64-unknown-linux-musl`",
+    );
+    several.refused(
+        &["--bin=one", "--layer=nothing"],
+        "no file goes into layer `nothing`: expected one of none, since there are no `files`",
+    );
+    several.refused(
+        &["--bin=one", "--layer=nothing", "--file=Cargo.toml:/a"],
+        "no file goes into layer `nothing`: expected one of `files`",
+    );
+    several.refused(
+        &["--bin=one", "--add-user=root:5"],
+        "key `users`: user `root` has the number 5: expected 0, or another name",
+    );
+    several.refused(
+        &["--bin=one", "--base=oci:none"],
+        "cannot open the base `oci:none`: no image is found there: cannot open `oci:none`: cannot read `none/oci-layout`: No such file",
+    );
+    several.refused(
         &["--bin=one", "--target=x86_64-unknown-linux-wrong"],
         "refuses the target `x86_64-unknown-linux-wrong`",
     );

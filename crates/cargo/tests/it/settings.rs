@@ -84,6 +84,8 @@ fn what_is_unset_above_is_gone_and_can_come_back() {
     assert!(settings.unset.is_empty(), "{:?}", settings.unset);
     let settings = under().overlay(flags(&["--inherit=user"]));
     assert_eq!((settings.user, settings.inherit.len()), (None, 1));
+    let author = metadata("author = 'a'").overlay(flags(&["--unset=author"]));
+    assert_eq!((author.author, author.unset.len()), (None, 1));
 }
 
 #[test]
@@ -120,7 +122,9 @@ fn flags_are_checked_like_keys() {
         (["--file=from=a,too=/b"], "there is no option `too`"),
         (["--add-user=app"], "expected `NAME:UID"),
         (["--healthcheck=[1]"], "expected an array of strings"),
-        (["--unset=path"], "expected one of `user`"),
+        (["--unset=path"], "expected one of `author`"),
+        (["--user="], "expected `USER[:GROUP]`"),
+        (["--stop-signal=x"], "expected a signal"),
         (["--mtime=now"], "expected `epoch`"),
         (["--compression=gzip:99"], "99"),
     ];

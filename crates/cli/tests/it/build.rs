@@ -299,6 +299,118 @@ fn plan_check_reports_every_fault() {
     project.run(&["plan", "check", "no-such"]).exits(1);
 }
 
+/// What `build` refuses before or behind the packing of layers, `plan check` finds, in the same
+/// words.
+#[test]
+fn plan_check_finds_what_build_would() {
+    let project = Project::built();
+    project.write("no.tar", [b'x'; 2048]);
+    project.write("no.json", cooperage_testkit::layer_metadata(b"other bytes"));
+    let image = |members: &str, lines: &str| {
+        format!("{{\"plan\":\"image\",\"version\":1{members}}}\n{lines}\n")
+    };
+    let index = |lines: &str| format!("{{\"plan\":\"index\",\"version\":1}}\n{lines}\n");
+    let annotated = r#""media_types":"docker","annotations":{"a":"b"}"#;
+    for (plan, words) in [
+        (
+            image(r#","created":"soon""#, ""),
+            &["line 1: `created`", "`soon`"][..],
+        ),
+        (
+            image("", r#"{"layer":{"created":"soon"}}"#),
+            &["line 2: `layer.created`", "`soon`"],
+        ),
+        (
+            image(&format!(",{annotated}"), ""),
+            &["Docker media types carry no annotations, `a`"],
+        ),
+        (
+            image(
+                r#","media_types":"docker""#,
+                r#"{"layer":{"annotations":{"a":"b"}}}"#,
+            ),
+            &["Docker media types carry no annotations, `a`"],
+        ),
+        (
+            image(r#","base":"oci:image","platform":"linux/s390x""#, ""),
+            &["the base runs on `linux/amd64`, the image is to run on `linux/s390x`"],
+        ),
+        (
+            image(r#","base":"oci:none""#, ""),
+            &["cannot use `base` (plan line 1)", "`oci:none`"],
+        ),
+        (
+            image("", r#"{"layer":{"tar":"no.tar","form":"canonical"}}"#),
+            &["cannot use `tar` (plan line 2)", "no.tar"],
+        ),
+        (
+            image("", r#"{"layer":{"tar":"no.tar"}}"#),
+            &["cannot use `tar` (plan line 2)", "expected a tar"],
+        ),
+        (
+            image("", r#"{"layer":{"metadata":"none.json"}}"#),
+            &["cannot use `metadata` (plan line 2)", "none.json"],
+        ),
+        (
+            image("", r#"{"layer":{"metadata":"no.json","blob":"no.tar"}}"#),
+            &[
+                "cannot use `blob` (plan line 2)",
+                "`no.tar` is not the blob",
+            ],
+        ),
+        (
+            index("{\"image\":{}}\n{\"image\":{\"base\":\"oci:image\"}}"),
+            &["two images for `linux/amd64`"],
+        ),
+        (index(""), &["line 1: `image` is missing"]),
+        (
+            format!("{{\"plan\":\"index\",\"version\":1,{annotated}}}\n{{\"image\":{{}}}}\n"),
+            &["Docker media types carry no annotations, `a`"],
+        ),
+    ] {
+        let plan = plan.as_bytes();
+        let built = project.run_with(&["build", "-", "-o", "oci:new"], plan);
+        built.exits(1).says(words);
+        let checked = project.run_with(&["plan", "check", "-"], plan);
+        checked.exits(3).says(words).says(&["1 fault"]);
+    }
+    // No fault: `commit` needs no blob, and `build` none where the output has it.
+    let plan = image("", r#"{"layer":{"metadata":"no.json"}}"#);
+    let checked = project.run_with(&["plan", "check", "-"], plan.as_bytes());
+    checked
+        .exits(0)
+        .says(&["metadata no.json without its blob"]);
+}
+
+#[test]
+fn plan_check_reports_all_faults_of_a_layer() {
+    let project = Project::new();
+    let plan = "{\"plan\":\"layer\",\"version\":1}\n\
+        {\"path\":\".wh.x\",\"text\":\"\"}\n\
+        {\"path\":\"l\",\"hardlink\":\"gone\"}\n\
+        {\"path\":\"f\",\"file\":\"away\"}\n\
+        {\"path\":\"g\",\"hardlink\":\"f\"}\n\
+        {\"path\":\"m\",\"hardlink\":\"lost\"}\n\
+        {\"path\":\"l\",\"text\":\"\"}\n";
+    let args = ["plan", "check", "-", "--format", "json"];
+    let found = project.run_with(&args, plan.as_bytes()).exits(3).json();
+    let faults = found["faults"].as_array().expect("a list");
+    let words = [
+        "`.wh.x` (plan line 2)",
+        "away` for layer entry `f` (plan line 4)",
+        "by plan line 3 and by plan line 7",
+        "`l` (from plan line 3) is a hard link to `gone`",
+        "`m` (from plan line 6) is a hard link to `lost`",
+    ];
+    assert_eq!(faults.len(), words.len(), "{faults:#?}");
+    for (fault, word) in faults.iter().zip(words) {
+        assert!(
+            fault.as_str().is_some_and(|fault| fault.contains(word)),
+            "{fault}"
+        );
+    }
+}
+
 #[test]
 fn a_closure_is_lines_of_a_plan() {
     let project = Project::new();

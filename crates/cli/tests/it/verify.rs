@@ -129,9 +129,16 @@ fn a_config_that_tells_lies_is_found_out() {
 #[test]
 fn a_layer_that_is_no_tar_is_found_out() {
     let project = Project::new();
-    project.write("no.tar", "x".repeat(2048));
+    let bytes = [b'x'; 2048];
+    project.write("no.tar", bytes);
     let plan = "{\"plan\":\"image\",\"version\":1}\n{\"layer\":{\"tar\":\"no.tar\"}}\n";
-    // Kept as it is, it is not looked into when it is built.
+    project
+        .run_with(&["build", "-", "-o", "oci:image"], plan.as_bytes())
+        .exits(1)
+        .says(&["`no.tar` cannot be a layer: expected a tar"]);
+    // Who says it was packed before is believed.
+    project.write("no.json", cooperage_testkit::layer_metadata(&bytes));
+    let plan = plan.replace("\"tar\":", "\"metadata\":\"no.json\",\"blob\":");
     project
         .run_with(&["build", "-", "-o", "oci:image"], plan.as_bytes())
         .exits(0);

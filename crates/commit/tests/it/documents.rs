@@ -7,8 +7,8 @@ use cooperage_commit::{
 };
 use cooperage_compress::{Codec, Encoding};
 use cooperage_image_spec::{
-    ContainerConfig, Descriptor, Document, History, ImageConfig, Index, Manifest, MediaType,
-    Platform,
+    ContainerConfig, Descriptor, Document, Healthcheck, History, ImageConfig, Index, Manifest,
+    MediaType, Platform,
 };
 use cooperage_tarball::Tree;
 
@@ -80,6 +80,10 @@ fn each_part_is_inherited_overridden_or_unset() {
         labels: map(&[("l", "m")]),
         exposed_ports: ["1/tcp".to_owned()].into(),
         volumes: ["/v".to_owned()].into(),
+        healthcheck: Some(Healthcheck {
+            test: vec!["NONE".into()],
+            ..Healthcheck::default()
+        }),
         ..ContainerConfig::default()
     };
     let mut kept = full();
@@ -96,6 +100,7 @@ fn each_part_is_inherited_overridden_or_unset() {
         cmd: Edit::Unset,
         working_dir: Edit::Unset,
         stop_signal: Edit::Unset,
+        healthcheck: Edit::Unset,
         labels: MapEdit {
             clear: true,
             ..MapEdit::default()
@@ -343,8 +348,13 @@ fn a_config_keeps_its_author_unless_told() {
     };
     assert_eq!(author(&Recipe::default()).as_deref(), Some("them"));
     let mine = Recipe {
-        author: Some("me".into()),
+        author: Edit::Set("me".into()),
         ..Recipe::default()
     };
     assert_eq!(author(&mine).as_deref(), Some("me"));
+    let nobodys = Recipe {
+        author: Edit::Unset,
+        ..Recipe::default()
+    };
+    assert_eq!(author(&nobodys), None);
 }

@@ -141,6 +141,7 @@ fn an_existing_layer_is_kept_uncompressed_or_recompressed() {
         let (_, kept) = take(&stored, LayerForm::Keep);
         assert_eq!(kept.descriptor, layer.descriptor);
         assert_eq!((&kept.diff_id, kept.size), (&layer.diff_id, layer.size));
+        assert_eq!(kept.entries, layer.entries);
         let (there, bare) = take(&stored, LayerForm::Uncompress);
         assert_eq!(bare.descriptor, plain.descriptor);
         assert_eq!(Digest::of(&bytes(&there, &bare)), layer.diff_id);
@@ -155,7 +156,7 @@ fn an_existing_layer_is_kept_uncompressed_or_recompressed() {
 }
 
 #[test]
-fn damaged_and_foreign_compression_is_refused() {
+fn what_is_no_tar_or_damaged_or_of_foreign_compression_is_refused() {
     let memory = Memory::new();
     let layer = pack(&tree(), &PackOptions::default(), &memory).unwrap();
     let mut stored = bytes(&memory, &layer);
@@ -171,8 +172,17 @@ fn damaged_and_foreign_compression_is_refused() {
     let middle = stored.len() / 2;
     stored[middle] ^= 0x10;
     fail(&stored, "cannot read `x.tar`");
+    fail(&[b'x'; 2048], "`x.tar` cannot be a layer: expected a tar");
+    fail(&stored_text(), "`x.tar` cannot be a layer: expected a tar");
     fail(b"BZh91AY&SY", "bzip2, for which no layer media type exists");
     fail(b"\xfd7zXZ\0", "xz, for which no layer media type exists");
+}
+
+/// A file that is well compressed, and no tar.
+fn stored_text() -> Vec<u8> {
+    let mut text = cooperage_compress::Encoder::new(Vec::new(), Encoding::default()).unwrap();
+    text.write_all(&[b'x'; 2048]).unwrap();
+    text.finish().unwrap()
 }
 
 #[test]

@@ -8,8 +8,8 @@ use cooperage_blob::{Memory, Source, read};
 use cooperage_image_spec::{Document, ImageConfig, Json, Manifest};
 use cooperage_layout::Layout;
 use cooperage_plan::{
-    Bases, BuildError, BuildOptions, LayerMetadata, Modes, Plan, PlanFile, build, build_image,
-    build_layer, check_base,
+    Bases, BuildOptions, LayerMetadata, Modes, Plan, PlanFile, build, build_image, build_layer,
+    check_base,
 };
 
 fn plan(text: &str) -> Plan {
@@ -119,26 +119,57 @@ fn faults_name_the_entry_and_publish_nothing() {
             "{\"path\":\"a\",\"text\":\"1\"}\n{\"path\":\"a\",\"whiteout\":true}",
             "`a`",
         ),
-        (r#"{"path":".wh.x","text":"1"}"#, ".wh.x"),
+        (
+            r#"{"path":".wh.x","text":"1"}"#,
+            "`.wh.x` (plan line 3) cannot stand in a layer: `.wh.x` has a name",
+        ),
+        (
+            r#"{"path":".wh.x","opaque":true}"#,
+            "`.wh.x` (plan line 3) cannot stand in a layer",
+        ),
+        (
+            r#"{"path":"a","hardlink":"a"}"#,
+            "`a` (plan line 3) cannot stand in a layer: `a` is a hard link to itself",
+        ),
+        (
+            r#"{"path":"a","symlink":""}"#,
+            "`a` (plan line 3) cannot stand in a layer: `a` is a symbolic link",
+        ),
     ];
     for (entries, reason) in cases {
         refused(dir.path(), &format!("{layer}\n{entries}"), reason);
     }
-    refused(
-        dir.path(),
-        r#"{"plan":"index","version":1}"#,
-        "needs at least one `image` line",
-    );
-    refused(
-        dir.path(),
-        r#"{"plan":"image","version":1,"base":"oci:x"}"#,
-        "cannot open the base `oci:x`",
-    );
-    refused(
-        dir.path(),
-        r#"{"plan":"image","version":1,"created":"yesterday"}"#,
-        "`yesterday` is not a time",
-    );
+    let image = r#"{"plan":"image","version":1}"#;
+    fs::write(dir.path().join("passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+    for (text, reason) in [
+        (
+            r#"{"plan":"image","version":1,"base":"oci:x"}"#.into(),
+            "cannot use `base` (plan line 1): cannot open the base `oci:x`",
+        ),
+        (
+            format!("{image}\n{{\"layer\":{{\"tar\":\"x.tar\"}}}}"),
+            "cannot use `tar` (plan line 2): cannot read",
+        ),
+        (
+            format!("{image}\n{{\"layer\":{{\"tar\":\"passwd\"}}}}"),
+            "passwd` cannot be a layer: expected a tar: the tar is cut short",
+        ),
+        (
+            format!("{image}\n{{\"layer\":{{\"tar\":\"passwd\",\"form\":\"canonical\"}}}}"),
+            "cannot use `tar` (plan line 2): layer `",
+        ),
+        (
+            format!("{image}\n{{\"layer\":{{\"metadata\":\"x.json\"}}}}"),
+            "cannot use `metadata` (plan line 2): cannot read",
+        ),
+        (
+            "{\"plan\":\"index\",\"version\":1}\n{\"image\":{}}\n{\"image\":{\"platform\":\"linux/amd64/v1\"}}"
+                .into(),
+            "the index has two images for `linux/amd64`: expected one for each platform",
+        ),
+    ] {
+        refused(dir.path(), &text, reason);
+    }
 }
 
 #[test]
@@ -247,9 +278,13 @@ fn the_two_halves_make_the_same_image_as_the_whole() {
     let again = build(&plan(&text), &sink, &options(dir.path())).unwrap();
     assert_eq!(again.descriptor.digest, whole.descriptor.digest);
     assert_eq!(sink.digests(), whole_sink.digests());
-    refused(dir.path(), &reuse(""), "whose metadata names no `blob`");
+    refused(
+        dir.path(),
+        &reuse(""),
+        "cannot use `metadata` (plan line 2): the image needs layer",
+    );
     fs::write(dir.path().join("0.blob"), "other bytes").unwrap();
-    refused(dir.path(), &text, "expected");
+    refused(dir.path(), &text, "cannot use `blob` (plan line 2)");
 }
 
 #[test]
@@ -332,8 +367,10 @@ fn a_base_keeps_all_that_is_not_changed() {
     };
     let real = layout.roots().unwrap()[0].descriptor.digest.to_string();
     assert!(build(&plan(&pinned(&real)), &Memory::new(), &with_base).is_ok());
-    let error = build(&plan(&pinned("sha256:12")), &Memory::new(), &with_base).unwrap_err();
-    assert!(matches!(error, BuildError::Pin { .. }), "{error}");
+    let other = format!("sha256:{}", "0".repeat(64));
+    let error = build(&plan(&pinned(&other)), &Memory::new(), &with_base).unwrap_err();
+    let said = format!("(plan line 1): the base `base` is pinned to `{other}`");
+    assert!(chain(&error).contains(&said), "{}", chain(&error));
     let wrong = text.replace(
         r#""base":"base""#,
         r#""base":"base","platform":"linux/amd64""#,

@@ -148,6 +148,51 @@ fn faults_name_line_field_and_what_was_expected() {
 }
 
 #[test]
+fn values_that_say_nothing_possible_are_refused() {
+    for (members, reason) in [
+        (
+            r#""created":"yesterday""#,
+            "`created` is not valid: `yesterday` is not a time: expected RFC 3339",
+        ),
+        (
+            r#""created":"2026-13-01T00:00:00Z""#,
+            "`created` is not valid",
+        ),
+        (
+            r#""base":{"reference":"oci:x","digest":"sha256:00"}"#,
+            "`base.digest` is not valid: `sha256:00`",
+        ),
+        (
+            r#""names":["a",""]"#,
+            "`names[1]`: expected a name that is not empty, found `\"\"`",
+        ),
+        (
+            r#""config":{"exposed_ports":["80","http"]}"#,
+            "`config.exposed_ports[1]` is not valid: expected a port such as",
+        ),
+        (
+            r#""config":{"exposed_ports":{"1/icmp":true}}"#,
+            "`config.exposed_ports` is not valid: expected `tcp`, `udp` or `sctp`",
+        ),
+    ] {
+        refused(
+            &format!("{{\"plan\":\"image\",\"version\":1,{members}}}"),
+            &format!("line 1: {reason}"),
+        );
+    }
+    refused(
+        &format!("{HEAD}\n{{\"layer\":{{\"created\":\"1970\"}}}}"),
+        "line 2: `layer.created` is not valid: `1970` is not a time",
+    );
+    refused(
+        "\n{\"plan\":\"index\",\"version\":1}",
+        "line 2: `image` is missing: expected an index with at least one `image` line",
+    );
+    // What is taken away may be called anything.
+    plan(r#"{"plan":"image","version":1,"config":{"exposed_ports":{"http":null}}}"#);
+}
+
+#[test]
 fn members_without_a_meaning_are_refused() {
     for layer in [
         r#"{"tar":"a","fold":false}"#,
@@ -178,10 +223,34 @@ fn faulty_entries_are_refused() {
         r#"{"path":"a","path_b64":"YQ==","text":""}"#,
         "`path` together with `path_b64`",
     );
+    entry_refused(
+        r#"{"path":"a","txt":""}"#,
+        "unknown field `txt`: did you mean `text`?",
+    );
+    entry_refused(
+        r#"{"layr":{}}"#,
+        "unknown field `layr`: did you mean `layer`?",
+    );
+    entry_refused(
+        r#"{"path":"a","text" ""}"#,
+        "expected a JSON object on a line of its own: column 20: expected `:`",
+    );
     entry_refused(r#"{"path":"a/../b","text":""}"#, "`path` is not valid");
-    entry_refused(r#"{"path":"//a","text":""}"#, "`path` is not valid");
+    entry_refused(
+        r#"{"path":"//a","text":""}"#,
+        "`path` is not valid: `//a` is no path",
+    );
     entry_refused(r#"{"path":"a//b","text":""}"#, "`path` is not valid");
-    entry_refused(r#"{"path_b64":"?","text":""}"#, "`path_b64` is not valid");
+    for path in ["", "/"] {
+        entry_refused(
+            &format!(r#"{{"path":"{path}","text":""}}"#),
+            &format!("`path`: expected a path below the image's root, found `\"{path}\"`"),
+        );
+    }
+    entry_refused(
+        r#"{"path_b64":"?","text":""}"#,
+        "`path_b64`: expected Base64 of RFC 4648 with its `=` at the end, found `\"?\"`",
+    );
     entry_refused(
         r#"{"path":"a","text":"","mode":755}"#,
         "`mode`: expected an octal mode",
@@ -208,7 +277,7 @@ fn faulty_entries_are_refused() {
     );
     entry_refused(
         r#"{"path":"a","text":"","xattrs":{"x":"?"}}"#,
-        "`xattrs.x` is not valid",
+        "`xattrs.x`: expected Base64",
     );
     entry_refused(
         r#"{"runtime":"ca-certs"}"#,
@@ -221,7 +290,7 @@ fn faulty_entries_are_refused() {
 }
 
 const EVERYTHING: &str = r#"{"plan":"index","version":1,"names":["a:1","b"],"annotations":{"x":"y"},"media_types":"docker"}
-{"image":{"platform":"linux/arm64","base":{"reference":"oci:dir:x","digest":"sha256:00"},"media_types":"docker","created":"2020-01-01T00:00:00Z","author":"me","annotations":{"k":"v"},"config":{"user":"1","env":{"*":null,"A":"b","C":null},"entrypoint":["/a"],"cmd":null,"working_dir":"/w","exposed_ports":{"1/tcp":null,"2/udp":true},"volumes":null,"labels":{"l":"m"},"stop_signal":"SIGINT","healthcheck":{"test":["CMD","x"],"interval":1,"timeout":2,"start_period":3,"start_interval":4,"retries":5}}}}
+{"image":{"platform":"linux/arm64","base":{"reference":"oci:dir:x","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"},"media_types":"docker","created":"2020-01-01T00:00:00Z","author":"me","annotations":{"k":"v"},"config":{"user":"1","env":{"*":null,"A":"b","C":null},"entrypoint":["/a"],"cmd":null,"working_dir":"/w","exposed_ports":{"1/tcp":null,"2/udp":true},"volumes":null,"labels":{"l":"m"},"stop_signal":"SIGINT","healthcheck":{"test":["CMD","x"],"interval":1,"timeout":2,"start_period":3,"start_interval":4,"retries":5}}}}
 {"layer":{"name":"n","encoder":"zstd-1","level":7,"block_size":2097152,"fold":false,"annotations":{"a":"b"},"created_by":"by","comment":"c","created":"2021-01-01T00:00:00Z"}}
 {"path":"a","file":"f","fold":false,"mode":"4755","uid":1,"gid":2,"user":"u","group":"g","mtime":-3,"xattrs":{"user.x":"AAE="},"origin":"o"}
 {"path_b64":"/w==","file_b64":"/g=="}
@@ -241,14 +310,22 @@ const EVERYTHING: &str = r#"{"plan":"index","version":1,"names":["a:1","b"],"ann
 {"tree":"root"}
 {"runtime":"users"}
 {"layer":{"tar":"x.tar","form":"canonical"}}
-{"image":{}}
+{"image":{"author":null}}
 {"layer":{"metadata":"m.json","blob":"m.blob"}}
 {"layer":{"metadata":"m.json"}}
 "#;
 
 /// Line numbers are where a line stood, and say nothing of what it means.
 fn without_lines(mut plan: Plan) -> Plan {
+    for base in plan
+        .images
+        .iter_mut()
+        .filter_map(|image| image.base.as_mut())
+    {
+        base.line = 0;
+    }
     for layer in plan.images.iter_mut().flat_map(|image| &mut image.layers) {
+        layer.line = 0;
         if let LayerContent::Entries { entries, .. } = &mut layer.content {
             for entry in entries {
                 entry.line = 0;
@@ -263,6 +340,7 @@ fn every_member_is_read_and_written_again() {
     let read = plan(EVERYTHING);
     assert_eq!((read.images.len(), read.images[0].layers.len()), (2, 2));
     assert_eq!(read.images[0].config.cmd, Edit::Unset);
+    assert_eq!(read.images[1].author, Edit::Unset);
     assert!(read.images[0].config.env.clear && read.images[0].config.volumes.clear);
     let mut bytes = Vec::new();
     read.write_to(&mut bytes).unwrap();
