@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use cooperage_runtime::{Features, RuntimeItem, ca_bundle, zones};
-use cooperage_tarball::{Kind, Tree, TreePath};
-use cooperage_testkit::peers;
+use cooperage_runtime::{Features, RuntimeItem, ca_bundle, zoneinfo_version, zones};
+use cooperage_tarball::{FoldOptions, Kind, Tree, TreePath, fold};
+use cooperage_testkit::{golden, peers, sha256};
 
 #[test]
 fn python_trusts_every_certificate() {
@@ -62,6 +62,26 @@ fn python_reads_every_zone() {
     let text = python.run(["-c", script, directory.path().to_str().expect("text")]);
     let text = text.expect("python reads them");
     assert_eq!(text.trim(), format!("{} 2:00:00", zones().len()));
+}
+
+/// What images get besides their programs: a change of a crate's data, or of our text, is seen.
+#[test]
+fn golden_values_of_all_items() {
+    for item in RuntimeItem::ALL {
+        let features = Features {
+            items: [item].into(),
+            ..Features::default()
+        };
+        let mut tree = Tree::new();
+        features.add_to(&mut tree).expect("an empty tree");
+        let mut tar = Vec::new();
+        let resolved = fold(&tree, &FoldOptions::default()).expect("a tree of bytes");
+        resolved.write_to(&mut tar).expect("memory takes all");
+        golden::check(&format!("runtime/{item}"), sha256(&tar));
+    }
+    golden::check("runtime/zoneinfo version", zoneinfo_version());
+    let certificates = ca_bundle().matches("-----BEGIN CERTIFICATE-----").count();
+    golden::check("runtime/ca-certificates count", certificates);
 }
 
 #[test]
