@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{ImageArgs, advice, image, signals};
 
@@ -14,7 +14,8 @@ struct Xtask {
     command: Command,
 }
 
-/// Cargo hands its own subcommand's name on.
+/// Build packages and make container images of them
+// Cargo hands its own subcommand's name on, so that is a command of this program.
 #[derive(Debug, Parser)]
 #[command(name = "cargo", bin_name = "cargo", version, styles = clap::builder::Styles::styled())]
 struct Cargo {
@@ -44,6 +45,13 @@ pub fn xtask_main() -> ExitCode {
 pub fn cargo_image_main() -> ExitCode {
     let Command::Image(args) = Cargo::parse().command;
     run(&args)
+}
+
+/// The command line of the program `cargo-image`, for completions and man pages: `image` is the only
+/// command below it, as cargo calls it.
+#[must_use]
+pub fn cargo_image_command() -> clap::Command {
+    Cargo::command()
 }
 
 /// [`image()`] as a program: an error is printed with its causes.

@@ -71,7 +71,7 @@ pub mod target;
 mod value;
 
 pub use args::{CargoArgs, Format, ImageArgs, OutputArgs, SettingArgs};
-pub use commands::{cargo_image_main, run, xtask_main};
+pub use commands::{cargo_image_command, cargo_image_main, run, xtask_main};
 pub use image::image;
 pub use report::{ImageSummary, LayerSummary, Summary};
 pub use table::MetadataError;

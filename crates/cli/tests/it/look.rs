@@ -132,6 +132,10 @@ fn completions_and_pages_are_made() {
             .run(&["completions", shell])
             .exits(0)
             .says(&["closure"]);
+        project
+            .run(&["completions", shell, "--program=cargo-image"])
+            .exits(0)
+            .says(&["cargo-image", "remap-paths"]);
     }
     let ran = project
         .run(&["man", "pages", "--format", "json"])
@@ -142,10 +146,16 @@ fn completions_and_pages_are_made() {
         pages.contains(&json!("cooperage-layout-fsck.1")),
         "{pages:?}"
     );
+    assert!(pages.contains(&json!("cargo-image.1")), "{pages:?}");
     for page in pages {
         let page = format!("pages/{}", page.as_str().expect("text"));
         let text = String::from_utf8(project.read(&page)).expect("text");
-        assert!(text.contains("Exit codes"), "{page}: {text}");
+        let end = if page.ends_with("cargo-image.1") {
+            "In Cargo.toml"
+        } else {
+            "Exit codes"
+        };
+        assert!(text.contains(end), "{page}: {text}");
     }
     project.run(&["completions", "no-such-shell"]).exits(2);
 }
