@@ -48,6 +48,7 @@ mod docker_manifest;
 mod file;
 mod hashing;
 mod read;
+mod replace;
 mod sink;
 mod workshop;
 mod write;
@@ -57,10 +58,11 @@ pub use read::{
     DEFAULT_SPOOL_LIMIT, DockerArchive, EntryProblem, ManifestForm, OciArchive, ReadError,
     ReadOptions,
 };
+pub use replace::replace;
 pub use sink::{ArchiveSink, SinkError};
 pub use write::{
-    DEFAULT_RECOMPRESSED_LIMIT, Detail, Image, LayerForm, Recompressed, Report, WriteError,
-    WriteOptions, WrittenImage, write, write_oci,
+    Contents, DEFAULT_RECOMPRESSED_LIMIT, Detail, Image, LayerForm, LayerNames, Recompressed,
+    Report, WriteError, WriteOptions, WrittenImage, contents, write, write_oci,
 };
 
 /// The README's example is a test too.

@@ -11,7 +11,7 @@ use cooperage_digest::{Algorithm, Digest, HashingWriter};
 use cooperage_image_spec::{Descriptor, Reference};
 use tempfile::NamedTempFile;
 
-use crate::file::{new_archive, sync_directory};
+use crate::replace::{parent, replace_from};
 use crate::workshop::Workshop;
 use crate::{Image, Report, WriteError, WriteOptions, write, write_oci};
 
@@ -143,21 +143,7 @@ impl ArchiveSink {
     ///
     /// All of [`SinkError`]; what was at the path before is still there then.
     pub fn finish(self) -> Result<Report, SinkError> {
-        let prepare = |source| SinkError::Prepare {
-            path: self.path.clone(),
-            source,
-        };
-        let mut file = new_archive(self.spool.path()).map_err(prepare)?;
-        let report = self.write(file.as_file_mut())?;
-        let replace = |source| SinkError::Replace {
-            path: self.path.clone(),
-            source,
-        };
-        file.as_file().sync_all().map_err(replace)?;
-        file.persist(&self.path)
-            .map_err(|error| replace(error.error))?;
-        sync_directory(parent(&self.path)).map_err(replace)?;
-        Ok(report)
+        replace_from(&self.spool, &self.path, |file, _| self.write(file))
     }
 
     fn write(&self, file: &mut File) -> Result<Report, SinkError> {
@@ -217,14 +203,6 @@ fn reference(name: &str) -> Result<Reference, SinkError> {
             name: name.into(),
             source,
         }),
-    }
-}
-
-/// The directory that the archive lies in.
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Archives written.
 
 mod choose;
+mod contents;
 mod error;
 mod oci;
 mod prepare;
@@ -17,6 +18,7 @@ use cooperage_compress::{Codec, Encoding};
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Document, Index, Platform, Reference, annotations};
 
+pub use contents::{Contents, LayerNames, contents};
 pub use error::WriteError;
 pub use oci::write as write_oci;
 pub use report::{Detail, Recompressed, Report, WrittenImage};
@@ -56,6 +58,10 @@ pub struct WriteOptions {
     pub spool_dir: Option<PathBuf>,
     /// The most bytes of recompressed layers that are kept there.
     pub spool_limit: u64,
+    /// Layers that are named and not written, by the digests that the source's manifests give
+    /// them: those that the reader of the archive is known to have. They are not read, and never
+    /// recompressed. Documents are always written.
+    pub leave_out: BTreeSet<Digest>,
 }
 
 impl Default for WriteOptions {
@@ -66,6 +72,7 @@ impl Default for WriteOptions {
             encoding: Encoding::of(Codec::Gzip),
             spool_dir: None,
             spool_limit: DEFAULT_RECOMPRESSED_LIMIT,
+            leave_out: BTreeSet::new(),
         }
     }
 }
@@ -117,8 +124,11 @@ pub fn write(
         .images
         .iter()
         .flat_map(prepare::PreparedImage::blobs);
+    let absent = |blob: &Descriptor| {
+        options.leave_out.contains(&blob.digest) && !prepared.documents.contains_key(&blob.digest)
+    };
     let blobs: Vec<_> = digests
-        .filter(|blob| seen.insert(blob.digest.clone()))
+        .filter(|blob| !absent(blob) && seen.insert(blob.digest.clone()))
         .collect();
     write_directories(&mut tar, blobs.iter().map(|blob| &blob.digest))?;
     for blob in &blobs {

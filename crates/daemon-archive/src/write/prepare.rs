@@ -69,7 +69,7 @@ pub(super) fn prepare(
     Ok(prepared)
 }
 
-fn with_tags(image: &Image) -> Image {
+pub(super) fn with_tags(image: &Image) -> Image {
     let names = image
         .names
         .iter()
@@ -80,7 +80,7 @@ fn with_tags(image: &Image) -> Image {
     }
 }
 
-fn check_names(images: &[Image]) -> Result<(), WriteError> {
+pub(super) fn check_names(images: &[Image]) -> Result<(), WriteError> {
     let mut owners = BTreeMap::new();
     for image in images {
         for name in &image.names {
@@ -171,6 +171,7 @@ impl Prepared {
             manifest: manifest.clone(),
             config_digest: config.digest.clone(),
             recompressed,
+            left_out: left_out(&written, options),
             dropped: details.dropped,
             oci_only: details.oci_only,
         };
@@ -201,6 +202,8 @@ impl Prepared {
             return Err(WriteError::LayerType { digest, media_type });
         }
         match options.layers {
+            // Whoever has it has it as it is.
+            _ if options.leave_out.contains(&layer.digest) => Ok(layer.clone()),
             LayerForm::Gzip if is_zstd(&layer.media_type) => {
                 self.recompressed.layer(source, layer, diff_id, options)
             }
@@ -210,7 +213,7 @@ impl Prepared {
 }
 
 /// An image's manifest and config, found to agree.
-fn documents(
+pub(super) fn documents(
     source: &dyn Source,
     manifest: &Descriptor,
 ) -> Result<(Document<Manifest>, Document<ImageConfig>), WriteError> {
@@ -234,6 +237,18 @@ fn documents(
         });
     }
     Ok((manifest, config))
+}
+
+/// Layers that are not written, each once, in the order of the manifest.
+fn left_out(layers: &[Descriptor], options: &WriteOptions) -> Vec<Descriptor> {
+    let mut left_out: Vec<Descriptor> = Vec::new();
+    for layer in layers {
+        let known = left_out.iter().any(|other| other.digest == layer.digest);
+        if options.leave_out.contains(&layer.digest) && !known {
+            left_out.push(layer.clone());
+        }
+    }
+    left_out
 }
 
 fn is_zstd(media_type: &MediaType) -> bool {

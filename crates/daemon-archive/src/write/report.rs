@@ -29,6 +29,9 @@ pub struct WrittenImage {
     pub config_digest: Digest,
     /// Layers that were recompressed.
     pub recompressed: Vec<Recompressed>,
+    /// Layers that the manifest names and that are not in the archive, each once:
+    /// [`WriteOptions::leave_out`](crate::WriteOptions::leave_out).
+    pub left_out: Vec<Descriptor>,
     /// What the source has and the archive has not.
     pub dropped: Vec<Detail>,
     /// What the archive has in its OCI documents alone: readers of `manifest.json`, and so

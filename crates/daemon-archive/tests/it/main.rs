@@ -3,6 +3,7 @@
 mod common;
 mod docker;
 mod hostile;
+mod leave_out;
 mod oci;
 mod peers;
 mod saves;
