@@ -325,9 +325,32 @@ fn packages_hold_no_stray_files() {
                 "LICENSE-MIT",
                 "LICENSE-APACHE",
             ];
-            !known.contains(file) && !file.starts_with("src/") && !file.starts_with("examples/")
+            let directories = ["src/", "tests/", "benches/", "examples/"];
+            !known.contains(file) && !directories.iter().any(|start| file.starts_with(start))
         };
         let stray: Vec<_> = files.lines().filter(stray).collect();
         assert!(stray.is_empty(), "{} would publish {stray:?}", package.name);
     }
+}
+
+/// What a publisher would see: a target whose file stays out, a member of the manifest that is
+/// missing.
+#[test]
+fn packages_are_made_without_a_warning() {
+    let metadata = metadata();
+    let mut command = std::process::Command::new(env!("CARGO"));
+    command
+        .args(["package", "--no-verify", "--allow-dirty", "--offline"])
+        .arg("--target-dir")
+        .arg("target/packages")
+        .current_dir(crate::root());
+    for package in library_packages(&metadata) {
+        command.args(["--package", &package.name]);
+    }
+    let output = command.output().expect("cargo package");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && !said.contains("warning"),
+        "{said}"
+    );
 }
