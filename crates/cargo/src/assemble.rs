@@ -92,7 +92,7 @@ impl Rules {
     /// # Errors
     ///
     /// [`AssembleError::EmptyLayer`].
-    pub fn check_layers(&self, named: &[String]) -> Result<(), AssembleError> {
+    pub fn check_layers(&self, wanted: &[String]) -> Result<(), AssembleError> {
         let mut names = Vec::new();
         for (rules, default) in self.groups() {
             names.extend(
@@ -103,7 +103,7 @@ impl Rules {
         }
         names.sort_unstable();
         names.dedup();
-        match named.iter().find(|name| !names.contains(&name.as_str())) {
+        match wanted.iter().find(|name| !names.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => Err(AssembleError::EmptyLayer {
                 name: name.clone(),

@@ -145,18 +145,18 @@ impl Adder<'_> {
 
     fn put(&mut self, path: &TreePath, kind: Kind) -> Result<(), TreePlanError> {
         let attributes = self.attributes(path, &kind, None)?;
-        self.insert(path.clone(), kind, attributes)
+        self.insert(path, kind, attributes)
     }
 
     fn insert(
         &mut self,
-        path: TreePath,
+        path: &TreePath,
         kind: Kind,
         attributes: Attributes,
     ) -> Result<(), TreePlanError> {
         let entry = Entry::new(kind, attributes).with_origin(self.origin.clone());
         let inserted = self.tree.insert(path.clone(), entry);
-        inserted.map_err(|source| self.fault(&path, source))
+        inserted.map_err(|source| self.fault(path, source))
     }
 
     /// What is wrong with an entry by itself names no origin: a tree's other faults do.
@@ -312,7 +312,7 @@ impl Adder<'_> {
             // With no mode for directories they get the default: a mode given for the files of a
             // tree would lock everyone out of its directories.
             let attributes = self.attributes(&path, &Kind::Directory, dir_mode.or(Some(0o755)))?;
-            return self.insert(path, Kind::Directory, attributes);
+            return self.insert(&path, Kind::Directory, attributes);
         }
         if kind.is_symlink() {
             let target = fs::read_link(file).map_err(failed)?;
@@ -321,7 +321,7 @@ impl Adder<'_> {
                     target: target.into_os_string().into_encoded_bytes(),
                 };
                 let attributes = self.attributes(&path, &kind, Some(0o777))?;
-                return self.insert(path, kind, attributes);
+                return self.insert(&path, kind, attributes);
             }
             // Build systems show inputs as absolute links: what such a link means is its target.
             if fs::metadata(file).map_err(failed)?.is_dir() {

@@ -168,10 +168,6 @@ fn what_cannot_be_packed_is_named() {
         "`linux/arm64` is a platform: expected the cargo target to build for it, such as `aarch64-unknown-linux-musl`",
     );
     several.refused(
-        &["--bin=one", "--layer=nothing"],
-        "no file goes into layer `nothing`: expected one of none, since there are no `files`",
-    );
-    several.refused(
         &["--bin=one", "--layer=nothing", "--file=Cargo.toml:/a"],
         "no file goes into layer `nothing`: expected one of `files`",
     );
