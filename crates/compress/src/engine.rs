@@ -137,6 +137,7 @@ pub(crate) fn encode_body<B: Blocks + ?Sized>(
         blocks,
         encoding,
         workers,
+        failed: AtomicBool::new(false),
         is_over: AtomicBool::new(false),
     };
     let mut output = Output {
@@ -187,6 +188,8 @@ struct Lane<'a, B: ?Sized> {
     blocks: &'a B,
     encoding: &'a Encoding,
     workers: &'a Workers,
+    /// A block failed: none behind it is of any use, and all before it are under way.
+    failed: AtomicBool,
     /// Nobody waits for what is not yet begun.
     is_over: AtomicBool,
 }
@@ -215,7 +218,7 @@ impl<B: Blocks + ?Sized> Lane<'_, B> {
             let count = self.blocks.count();
             let mut begun = 0;
             for index in 0..count {
-                while begun < count {
+                while begun < count && !self.failed.load(Ordering::Relaxed) {
                     let lease = if begun == index {
                         self.workers.first_slot()
                     } else if let Some(lease) = self.workers.another_slot() {
@@ -245,6 +248,9 @@ impl<B: Blocks + ?Sized> Lane<'_, B> {
         // Caught, so that whoever waits for this block learns of it; nothing that the panic left
         // half done is used again.
         let filled = panic::catch_unwind(AssertUnwindSafe(|| self.fill(&mut lease.slot, index)));
+        // Before the slot goes back, for which another block could be begun.
+        self.failed
+            .fetch_or(!matches!(filled, Ok(Ok(()))), Ordering::Relaxed);
         match filled {
             Ok(Ok(())) => Ok(lease),
             Ok(Err(error)) => Err(Failure::Error(error)),
