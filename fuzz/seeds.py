@@ -372,6 +372,11 @@ def streams():
     seed("zstd", "skippable", skippable + plain_frame + skippable)
     seed("zstd", "bomb", run("zstd", "-q", "-c", data=bytes(1 << 20)))
     seed("zstd", "random", run("zstd", "-q", "-c", data=hashlib.sha512(b"x").digest() * 3 + hashlib.sha512(b"y").digest()))
+    seed("deflate", "empty", b"")
+    seed("deflate", "periods", b"abcabcabcabdabcabcabcabdabcabc" * 30)
+    seed("deflate", "text", b"".join(b"line %d of %d\n" % (n % 17, n) for n in range(400)))
+    seed("deflate", "zeros", bytes(3000))
+    seed("deflate", "noise", b"".join(hashlib.sha512(bytes([n])).digest() for n in range(60)))
     with tempfile.TemporaryDirectory() as directory:
         place = pathlib.Path(directory) / "data"
         place.write_bytes(text)

@@ -51,7 +51,7 @@ const fn target(name: &'static str, about: &'static str, run: fn(&[u8]), max_len
 }
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target {
         mutate: Some(mutate::tar::mutate),
         repair: Some(|tar| mutate::tar::repair(tar)),
@@ -103,6 +103,12 @@ pub const TARGETS: [Target; 12] = [
         ..target("gzip", "the gzip reader", codec::gzip, 8 << 10)
     },
     target("zstd", "the zstd reader", codec::zstd, 8 << 10),
+    target(
+        "deflate",
+        "`gzip-2`, the encoder of our own",
+        codec::deflate,
+        32 << 10,
+    ),
     target(
         "elf",
         "`BinaryInfo`, and `closure` over what it read",

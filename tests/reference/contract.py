@@ -429,8 +429,9 @@ def plan_blocks(items, block_size):
 
 # 5. The stored form
 
-ENCODERS = {"none-1": (0, 1048576), "gzip-1": (5, 1048576), "zstd-1": (3, 4194304)}
-LEVELS = {"none-1": range(1), "gzip-1": range(1, 10), "zstd-1": range(1, 20)}
+ENCODERS = {"none-1": (0, 1048576), "gzip-1": (5, 1048576), "gzip-2": (5, 1048576), "zstd-1": (3, 4194304)}
+LEVELS = {"none-1": range(1), "gzip-1": range(1, 10), "gzip-2": range(1, 10), "zstd-1": range(1, 20)}
+GZIP = ("gzip-1", "gzip-2")
 GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")
 
 
@@ -446,7 +447,7 @@ def encoding(layer):
 def check_stored(encoder, data, table, blob, stored):
     """Whether `blob` has the form of the contract and its parts hold the blocks of `data`."""
     check(len(stored) == len(table), "as many stored parts as blocks")
-    first, last = (len(GZIP_HEADER), 10) if encoder == "gzip-1" else (0, 0)
+    first, last = (len(GZIP_HEADER), 10) if encoder in GZIP else (0, 0)
     place = first
     for (offset, length), (stored_offset, stored_length) in zip(table, stored):
         check(stored_offset == place, f"block {offset} is stored at {stored_offset}, not at {place}")
@@ -454,7 +455,7 @@ def check_stored(encoder, data, table, blob, stored):
         block, part = data[offset : offset + length], blob[stored_offset:place]
         if encoder == "none-1":
             check(part == block, f"block {offset} is stored as it is")
-        elif encoder == "gzip-1":
+        elif encoder in GZIP:
             stream = zlib.decompressobj(-15)
             check(stream.decompress(part) == block, f"block {offset} inflates alone")
             check(not stream.eof and not stream.unconsumed_tail, f"block {offset} has no last DEFLATE block")
@@ -462,7 +463,7 @@ def check_stored(encoder, data, table, blob, stored):
         else:
             check_frame(part, length)
     check(place + last == len(blob), "nothing else is stored")
-    if encoder == "gzip-1":
+    if encoder in GZIP:
         check(blob.startswith(GZIP_HEADER), "the header of gzip")
         check(blob[-10:] == b"\3\0" + struct.pack("<II", zlib.crc32(data), len(data) % 2**32), "the trailer of gzip")
         member = zlib.decompressobj(31)
@@ -516,6 +517,7 @@ OCI = {
     "config": "application/vnd.oci.image.config.v1+json",
     "none-1": "application/vnd.oci.image.layer.v1.tar",
     "gzip-1": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "gzip-2": "application/vnd.oci.image.layer.v1.tar+gzip",
     "zstd-1": "application/vnd.oci.image.layer.v1.tar+zstd",
 }
 DOCKER = {
@@ -524,6 +526,7 @@ DOCKER = {
     "config": "application/vnd.docker.container.image.v1+json",
     "none-1": "application/vnd.docker.image.rootfs.diff.tar",
     "gzip-1": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "gzip-2": "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "zstd-1": "application/vnd.docker.image.rootfs.diff.tar.zstd",
 }
 

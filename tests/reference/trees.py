@@ -180,7 +180,7 @@ def full_layer(chance):
 
 def head(chance):
     """The members of a layer's line: the encoders at their fastest."""
-    encoder = chance.choice(["none-1", "gzip-1", "zstd-1"])
+    encoder = chance.choice(["none-1", "gzip-1", "gzip-2", "zstd-1"])
     found = {"encoder": encoder, "level": 0 if encoder == "none-1" else 1, "block_size": chance.choice([65536, 65537, 100000, 131072, 262144, 1048576, 4194304])}
     if chance.random() < 0.2:
         found["fold"] = False

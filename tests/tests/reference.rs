@@ -250,7 +250,7 @@ fn golden_plans_agree() {
             &python,
             &["files".as_ref(), plan.as_ref(), root.path().as_ref()],
         );
-        for (encoder, level) in [("none-1", 0), ("gzip-1", 1), ("zstd-1", 1)] {
+        for (encoder, level) in [("none-1", 0), ("gzip-1", 1), ("gzip-2", 5), ("zstd-1", 1)] {
             let encoded = root.path().join(format!("{name}-{encoder}.jsonl"));
             fs::write(&encoded, with_encoder(&plan, encoder, level)).unwrap();
             cases.push(Case::build(

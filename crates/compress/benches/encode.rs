@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use cooperage_compress::{Codec, Encoding, encode_blocks};
+use cooperage_compress::{Codec, EncoderId, Encoding, encode_blocks};
 use cooperage_testkit::ragged::Numbers;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -12,11 +12,19 @@ fn encode(criterion: &mut Criterion) {
     group
         .throughput(Throughput::Bytes(text.len() as u64))
         .sample_size(10);
-    for codec in Codec::ALL {
-        let encoding = Encoding::of(codec);
+    let level = |id: EncoderId, level| {
+        Encoding::new(id, level, id.default_block_size()).expect("it is a level")
+    };
+    let others = [Encoding::of(Codec::None), Encoding::of(Codec::Zstd)].into_iter();
+    let gzip = [1, 3, 5, 6, 7].into_iter();
+    let gzip = gzip.flat_map(|n| [EncoderId::Gzip1, EncoderId::Gzip2].map(|id| level(id, n)));
+    for encoding in others.chain(gzip) {
         let blocks: Vec<_> = text.chunks(encoding.block_size() as usize).collect();
         for threads in [1, 2] {
-            let id = BenchmarkId::new(codec.as_str(), threads);
+            let id = BenchmarkId::new(
+                format!("{} {}", encoding.encoder(), encoding.level()),
+                threads,
+            );
             let threads = NonZeroUsize::new(threads).expect("it is one or two");
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {

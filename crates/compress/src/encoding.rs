@@ -101,13 +101,15 @@ pub enum EncoderId {
     None1,
     /// `gzip-1`: zlib-rs 0.6.8, levels 1 to 9, one member with a sync point behind each block.
     Gzip1,
+    /// `gzip-2`: DEFLATE of our own, levels 1 to 9, in the same form as `gzip-1`.
+    Gzip2,
     /// `zstd-1`: libzstd 1.5.7, levels 1 to 19, one frame for each block.
     Zstd1,
 }
 
 impl EncoderId {
     /// Every id that this version knows, in order.
-    pub const ALL: [Self; 3] = [Self::None1, Self::Gzip1, Self::Zstd1];
+    pub const ALL: [Self; 4] = [Self::None1, Self::Gzip1, Self::Gzip2, Self::Zstd1];
 
     /// As a plan and a layer's metadata write it, for instance `gzip-1`.
     #[must_use]
@@ -115,6 +117,7 @@ impl EncoderId {
         match self {
             Self::None1 => "none-1",
             Self::Gzip1 => "gzip-1",
+            Self::Gzip2 => "gzip-2",
             Self::Zstd1 => "zstd-1",
         }
     }
@@ -124,7 +127,7 @@ impl EncoderId {
     pub const fn codec(self) -> Codec {
         match self {
             Self::None1 => Codec::None,
-            Self::Gzip1 => Codec::Gzip,
+            Self::Gzip1 | Self::Gzip2 => Codec::Gzip,
             Self::Zstd1 => Codec::Zstd,
         }
     }
@@ -134,7 +137,7 @@ impl EncoderId {
     pub const fn levels(self) -> RangeInclusive<u8> {
         match self {
             Self::None1 => 0..=0,
-            Self::Gzip1 => 1..=9,
+            Self::Gzip1 | Self::Gzip2 => 1..=9,
             Self::Zstd1 => 1..=19,
         }
     }
@@ -145,6 +148,7 @@ impl EncoderId {
         match self {
             Self::None1 => 0,
             Self::Gzip1 => DEFAULT_GZIP_LEVEL,
+            Self::Gzip2 => 5,
             Self::Zstd1 => DEFAULT_ZSTD_LEVEL,
         }
     }
@@ -154,7 +158,7 @@ impl EncoderId {
     #[must_use]
     pub const fn default_block_size(self) -> u64 {
         match self {
-            Self::None1 | Self::Gzip1 => 1 << 20,
+            Self::None1 | Self::Gzip1 | Self::Gzip2 => 1 << 20,
             Self::Zstd1 => 4 << 20,
         }
     }
@@ -188,7 +192,7 @@ impl FromStr for EncoderId {
 /// let error = Encoding::parse("gzip-9", 6, 1 << 20).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "unknown encoder id `gzip-9`, known are `none-1`, `gzip-1`, `zstd-1`"
+///     "unknown encoder id `gzip-9`, known are `none-1`, `gzip-1`, `gzip-2`, `zstd-1`"
 /// );
 /// # Ok::<(), cooperage_compress::EncodingError>(())
 /// ```

@@ -37,13 +37,15 @@
 //!
 //! # Limits
 //!
-//! What stands on another's library is promised within a minor release of this crate; a change of
-//! bytes is a new [`EncoderId`], and the versions of the libraries are pinned. Level and block
+//! What stands on another's library (all but `none-1` and `gzip-2`) is promised within a minor
+//! release of this crate; a change of bytes is a new [`EncoderId`], and the versions of the
+//! libraries are pinned. Level and block
 //! size belong in the layer's metadata, since nothing in the layer itself tells them.
 
 mod blocks;
 mod codec;
 mod decode;
+mod deflate;
 mod encoder;
 mod encoding;
 mod engine;

@@ -5,6 +5,7 @@ mod gzip;
 mod none;
 mod zstd;
 
+use crate::deflate::Deflater;
 use crate::{EncoderId, Encoding};
 
 /// Compresses blocks, each without regard to any other; every worker has its own.
@@ -48,6 +49,7 @@ pub(crate) fn block_encoder(encoding: &Encoding) -> Result<Box<dyn BlockEncoder>
     Ok(match encoding.encoder() {
         EncoderId::None1 => Box::new(none::Copy),
         EncoderId::Gzip1 => Box::new(gzip::Deflater::new(encoding.level())),
+        EncoderId::Gzip2 => Box::new(Deflater::new(encoding.level())),
         EncoderId::Zstd1 => Box::new(zstd::Framer::new(encoding.level())?),
     })
 }
@@ -56,7 +58,7 @@ pub(crate) fn block_encoder(encoding: &Encoding) -> Result<Box<dyn BlockEncoder>
 pub(crate) fn header(encoding: &Encoding) -> &'static [u8] {
     match encoding.encoder() {
         EncoderId::None1 | EncoderId::Zstd1 => &[],
-        EncoderId::Gzip1 => &gzip::HEADER,
+        EncoderId::Gzip1 | EncoderId::Gzip2 => &gzip::HEADER,
     }
 }
 
@@ -70,6 +72,6 @@ pub(crate) fn trailer(encoding: &Encoding, crc32: u32, len: u64) -> Result<Vec<u
             Ok(frame)
         }
         EncoderId::None1 | EncoderId::Zstd1 => Ok(Vec::new()),
-        EncoderId::Gzip1 => Ok(gzip::trailer(crc32, len).to_vec()),
+        EncoderId::Gzip1 | EncoderId::Gzip2 => Ok(gzip::trailer(crc32, len).to_vec()),
     }
 }

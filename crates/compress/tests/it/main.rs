@@ -4,6 +4,7 @@ mod corpus;
 mod decoding;
 mod encoding;
 mod golden;
+mod plain;
 mod readers;
 mod sameness;
 mod threads;
