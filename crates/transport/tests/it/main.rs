@@ -1,7 +1,7 @@
 //! Names of media, and finding and writing images by them.
 
 use cooperage_blob::{CopyOptions, Memory, Root, copy};
-use cooperage_commit::{PackOptions, Recipe, Step, form, pack, write};
+use cooperage_commit::{Edit, PackOptions, Recipe, Step, form, pack, write};
 use cooperage_image_spec::Descriptor;
 use cooperage_transport::{DestinationOptions, Location, Medium};
 
@@ -52,7 +52,7 @@ fn image(memory: &Memory, author: &str) -> Descriptor {
     let tree = cooperage_tarball::Tree::new();
     let layer = pack(&tree, &PackOptions::default(), memory).unwrap();
     let mut recipe = Recipe {
-        author: Some(author.into()),
+        author: Edit::Set(author.into()),
         ..Recipe::default()
     };
     recipe.steps.push(Step::layer(layer));
