@@ -21,6 +21,7 @@
 //! # Ok::<(), cooperage_blob::Error>(())
 //! ```
 
+mod ahead;
 mod copy;
 mod error;
 mod medium;

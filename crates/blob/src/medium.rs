@@ -6,6 +6,7 @@ use cooperage_digest::{Algorithm, Digest, VerifyingReader};
 use cooperage_image_spec::{Descriptor, MAX_DOCUMENT_SIZE, MediaType, Reference};
 
 use crate::Error;
+use crate::ahead::{BUFFER, pump};
 
 /// A blob that a medium names: where a reader of it starts.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -211,6 +212,9 @@ pub fn transfer(
     send(source, descriptor, sink, moved)
 }
 
+/// From how many bytes on a blob is read ahead.
+const LARGE: u64 = 1 << 20;
+
 /// As [`transfer`], for a blob that the sink is known not to have.
 pub(crate) fn send(
     source: &(impl Source + ?Sized),
@@ -231,18 +235,27 @@ pub(crate) fn send(
         .fetch(descriptor)?
         .take(descriptor.size.saturating_add(1));
     let mut writer = sink.create(algorithm)?;
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let n = match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::read(descriptor, error)),
-        };
+    let mut take = |bytes: &[u8]| {
         writer
-            .write_all(&buffer[..n])
+            .write_all(bytes)
             .map_err(|error| Error::write(descriptor, error))?;
-        moved(n as u64);
+        moved(bytes.len() as u64);
+        Ok(())
+    };
+    // What is large is read ahead while it is hashed and written; a thread costs more than that
+    // saves for what is small.
+    if descriptor.size >= LARGE {
+        pump(&mut reader, &mut take).map_err(|error| Error::read(descriptor, error))??;
+    } else {
+        let mut buffer = vec![0; BUFFER.min(descriptor.size as usize + 1)];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => take(&buffer[..n])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::read(descriptor, error)),
+            }
+        }
     }
     Ok(writer.finish(Some(descriptor))?.size)
 }

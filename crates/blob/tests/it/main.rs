@@ -324,3 +324,97 @@ fn a_sink_that_can_do_more_is_asked_for_less() {
     assert_eq!((moved.blobs, moved.skipped), (1, 4));
     assert_eq!(to.memory.roots().unwrap().len(), 3);
 }
+
+/// Gives its bytes raggedly, and then an error, if there is one.
+struct Ragged(Vec<u8>, bool);
+
+impl Source for Ragged {
+    fn roots(&self) -> Result<Vec<Root>, Error> {
+        Ok(Vec::new())
+    }
+    fn fetch(&self, _descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Error> {
+        Ok(Box::new(Reader(&self.0, self.1)))
+    }
+}
+
+struct Reader<'a>(&'a [u8], bool);
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(self.0.len() % 70_001 + 1);
+        match self.0.read(&mut buffer[..most])? {
+            0 if self.1 => Err(std::io::Error::other("broken")),
+            n => Ok(n),
+        }
+    }
+}
+
+/// Large blobs are read ahead on a thread of their own.
+#[test]
+fn large_blobs_arrive_and_fail_like_small_ones() {
+    for length in [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 77] {
+        let bytes: Vec<u8> = (0..length).map(|at| (at * at % 251) as u8).collect();
+        let blob = Descriptor::new(MediaType::OCI_LAYER, Digest::of(&bytes), length as u64);
+        let moved = |source: &Ragged, limit: Option<u64>| {
+            let (to, mut count) = (Full(Memory::new(), limit), 0);
+            let result = cooperage_blob::transfer(source, &blob, &to, &mut |n| count += n);
+            (
+                result.map_err(|error| error.to_string()),
+                count,
+                to.0.digests().len(),
+            )
+        };
+        let whole = Ragged(bytes.clone(), false);
+        assert_eq!(moved(&whole, None), (Ok(length as u64), length as u64, 1));
+        let (result, count, stored) = moved(&Ragged(bytes[..length / 2].to_vec(), true), None);
+        assert!(result.unwrap_err().starts_with("cannot read"), "{length}");
+        assert_eq!((count, stored), (length as u64 / 2, 0));
+        let (result, _, stored) = moved(&Ragged(bytes[..length / 2].to_vec(), false), None);
+        assert!(result.unwrap_err().contains("not what its descriptor says"));
+        assert_eq!(stored, 0);
+        let (result, count, stored) = moved(&whole, Some(300_000));
+        assert!(result.unwrap_err().starts_with("cannot write"), "{length}");
+        assert_eq!(stored, 0);
+        assert!(count <= 300_000);
+    }
+}
+
+/// Takes no more than so many bytes.
+struct Full(Memory, Option<u64>);
+
+struct FullWriter<'a>(Box<dyn BlobWriter + 'a>, u64);
+
+impl Sink for Full {
+    fn has(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        self.0.has(descriptor)
+    }
+    fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
+        let writer = self.0.create(algorithm)?;
+        Ok(Box::new(FullWriter(writer, self.1.unwrap_or(u64::MAX))))
+    }
+    fn publish(&self, root: &Root) -> Result<(), Error> {
+        self.0.publish(root)
+    }
+}
+
+impl std::io::Write for FullWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() as u64 > self.1 {
+            return Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        }
+        self.1 -= bytes.len() as u64;
+        self.0.write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl BlobWriter for FullWriter<'_> {
+    fn finish(
+        self: Box<Self>,
+        expected: Option<&Descriptor>,
+    ) -> Result<cooperage_blob::Written, Error> {
+        self.0.finish(expected)
+    }
+}
