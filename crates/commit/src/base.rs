@@ -16,19 +16,19 @@ pub struct Base {
     pub config: Document<ImageConfig>,
 }
 
-/// Why an image cannot be built on.
+/// Why an image cannot be used, to look at or to build on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BaseError {
     /// A document could not be read.
-    #[error("cannot read the base image's documents")]
+    #[error("cannot read the image's documents")]
     Read {
         /// Why.
         #[source]
         source: cooperage_blob::Error,
     },
     /// A document is not what its media type says.
-    #[error("`{}` of the base image is not a valid document", descriptor.digest)]
+    #[error("`{}` is not a valid `{}`", descriptor.digest, descriptor.media_type)]
     Document {
         /// Which.
         descriptor: Box<Descriptor>,
@@ -37,13 +37,13 @@ pub enum BaseError {
         source: DocumentError,
     },
     /// Neither a manifest nor an index.
-    #[error("the base `{}` is no image: its media type is `{}`", descriptor.digest, descriptor.media_type)]
+    #[error("`{}` is no image: its media type is `{}`", descriptor.digest, descriptor.media_type)]
     NotAnImage {
         /// What it is.
         descriptor: Box<Descriptor>,
     },
     /// The index has no image for the platform.
-    #[error("the base has no image for `{wanted}`; it has {}", list(found))]
+    #[error("the index has no image for `{wanted}`; it has {}", list(found))]
     NoPlatform {
         /// What was asked for.
         wanted: Platform,
@@ -51,10 +51,10 @@ pub enum BaseError {
         found: Vec<Platform>,
     },
     /// Indexes of indexes, too deep.
-    #[error("the base's indexes nest more than {MAX_DEPTH} deep")]
+    #[error("the image's indexes nest more than {MAX_DEPTH} deep")]
     TooDeep,
     /// Config and manifest do not fit each other.
-    #[error("the base `{}` has {layers} layers, its config has {diff_ids} diff IDs", descriptor.digest)]
+    #[error("the image `{}` has {layers} layers, its config has {diff_ids} diff IDs", descriptor.digest)]
     LayerCount {
         /// The manifest.
         descriptor: Box<Descriptor>,
@@ -65,7 +65,7 @@ pub enum BaseError {
     },
     /// Config and history do not fit each other.
     #[error(
-        "the base `{}` has {layers} layers, its history has {history} entries that made one",
+        "the image `{}` has {layers} layers, its history has {history} entries that made one",
         descriptor.digest
     )]
     HistoryCount {

@@ -11,6 +11,7 @@
 mod bench;
 mod changing;
 mod damage;
+mod documents;
 mod front;
 mod full;
 mod input;
