@@ -11,12 +11,12 @@ use cooperage_daemon_archive::{DockerArchive, OciArchive, ReadOptions};
 use cooperage_digest::Digest;
 use cooperage_layout::{Layout, Severity, fsck};
 
-use crate::support::{good, noise, try_in};
+use crate::support::{good, noise};
 
 /// The image's config and layers, and its manifest unless the medium has none of its own.
-struct Image {
-    directory: tempfile::TempDir,
-    all: BTreeSet<Digest>,
+pub(crate) struct Image {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) all: BTreeSet<Digest>,
     manifest: Digest,
 }
 
@@ -24,7 +24,8 @@ const LAYERS: &str = "{\"layer\":{}}\n{\"path\":\"a\",\"file\":\"a\"}\n\
                       {\"layer\":{\"encoder\":\"zstd-1\"}}\n{\"path\":\"b\",\"text\":\"b\"}\n\
                       {\"layer\":{\"encoder\":\"none-1\"}}\n{\"path\":\"c\",\"text\":\"c\"}\n";
 
-fn image() -> Image {
+/// One layer in each form, in the media `oci:layout`, `docker-archive:a.tar` and `oci-archive:o.tar`.
+pub(crate) fn image() -> Image {
     let directory = tempfile::tempdir().expect("a directory");
     let at = directory.path();
     fs::write(at.join("a"), noise(7, 2000)).expect("a file");
@@ -242,66 +243,8 @@ fn layouts_with_flipped_bits_or_cut_short() {
     assert!(read().is_ok() && !is_broken(&at));
 }
 
-fn is_broken(layout: &Path) -> bool {
+pub(crate) fn is_broken(layout: &Path) -> bool {
     fsck(layout)
         .iter()
         .any(|fault| fault.severity() == Severity::Error)
-}
-
-/// What people see: each part of each medium, cut short and with a flipped bit.
-#[test]
-fn damage_is_said_by_name() {
-    let image = image();
-    let at = image.directory.path();
-    good(at, &["copy", "oci:layout", "oci:target"]);
-    let target = crate::support::snapshot(&at.join("target"));
-    for digest in &image.all {
-        let file = at.join("layout/blobs/sha256").join(digest.encoded());
-        let bytes = fs::read(&file).expect("it is there");
-        let mut flipped = bytes.clone();
-        flipped[bytes.len() / 2] ^= 1;
-        for damaged in [&flipped[..], &bytes[..bytes.len() / 2], b""] {
-            fs::write(&file, damaged).expect("there is room");
-            try_in(at, &["copy", "oci:layout", "oci:fresh"]).fails(&[
-                digest.as_str(),
-                "expected",
-                "found",
-            ]);
-            assert!(
-                !at.join("fresh/index.json").exists() || {
-                    let fresh = Layout::open(&at.join("fresh")).expect("a layout");
-                    fresh.roots().expect("an index").is_empty() && !is_broken(&at.join("fresh"))
-                }
-            );
-            let _ = fs::remove_dir_all(at.join("fresh"));
-            try_in(at, &["verify", "oci:layout"])
-                .exits(3)
-                .says(&["fault: ", digest.as_str()]);
-            try_in(at, &["layout", "fsck", "layout"])
-                .exits(3)
-                .says(&["fault: ", digest.as_str()]);
-        }
-        fs::remove_file(&file).expect("it is there");
-        try_in(at, &["copy", "oci:layout", "oci:fresh"]).fails(&[digest.as_str()]);
-        let _ = fs::remove_dir_all(at.join("fresh"));
-        try_in(at, &["verify", "oci:layout"])
-            .exits(3)
-            .says(&[digest.as_str()]);
-        fs::write(&file, &bytes).expect("there is room");
-    }
-    good(at, &["verify", "oci:layout"]);
-    good(at, &["layout", "fsck", "target"]);
-    assert_eq!(
-        crate::support::snapshot(&at.join("target")).len(),
-        target.len()
-    );
-    for (name, medium) in [("a.tar", "docker-archive"), ("o.tar", "oci-archive")] {
-        let bytes = fs::read(at.join(name)).expect("it was made");
-        fs::write(at.join("cut.tar"), &bytes[..bytes.len() / 2]).expect("there is room");
-        let cut = format!("{medium}:cut.tar");
-        try_in(at, &["copy", &cut, "oci:fresh"]).fails(&[&cut, "`cut.tar`", "cut short at byte"]);
-        assert!(!at.join("fresh").exists());
-        let noise = format!("{medium}:a");
-        try_in(at, &["inspect", &noise]).fails(&[&noise, "`a`"]);
-    }
 }

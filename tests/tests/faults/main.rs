@@ -19,5 +19,6 @@ mod killed;
 mod limits;
 mod plans;
 mod read_only;
+mod said;
 mod support;
 mod tars;
