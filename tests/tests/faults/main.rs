@@ -8,6 +8,7 @@
 
 #![cfg(unix)]
 
+mod archives;
 mod bench;
 mod changing;
 mod damage;

@@ -6,7 +6,13 @@ use crate::input::{HEAD, directory, refused};
 use crate::support::{good, try_in};
 
 /// One entry of a tar by hand: its name, type and link, and fields that are set as they are.
-fn tar_entry(name: &str, kind: u8, link: &str, fields: &[(usize, &[u8])], body: &[u8]) -> Vec<u8> {
+pub(crate) fn tar_entry(
+    name: &str,
+    kind: u8,
+    link: &str,
+    fields: &[(usize, &[u8])],
+    body: &[u8],
+) -> Vec<u8> {
     let mut header = tar::Header::new_ustar();
     header.set_mode(0o644);
     header.set_uid(0);
