@@ -6,6 +6,7 @@ use std::process::Command;
 
 use cooperage_testkit::peers;
 
+use crate::front::Front;
 use crate::support::{as_nobody, assert_whole, chmod, cooperage, open_to_all, run, snapshot};
 
 const PLAN: &str = "{\"plan\":\"image\",\"version\":1,\"names\":[\"new:1\"]}\n\
@@ -61,7 +62,38 @@ const WRITERS: &[(&[&str], &str)] = &[
         ],
         "out/blob",
     ),
+    (
+        &[
+            "commit",
+            "old.plan",
+            "--config",
+            "metadata",
+            "--manifest",
+            "out/manifest",
+        ],
+        "out/manifest",
+    ),
+    (&["unpack", "oci:out/layout", "out/root"], "out/root"),
     (&["layout", "gc", "out/layout"], "out/layout"),
+];
+
+/// The same of `cargo image`.
+const FRONT: &[(&[&str], &str)] = &[
+    (&["--output", "oci:out/layout"], "out/layout"),
+    (&["--output", "oci:out/fresh"], "out/fresh"),
+    (&["--output", "docker-archive:out/a.tar"], "out/a.tar"),
+    (
+        &["--output", "oci:own", "--digest-file", "out/digest"],
+        "out/digest",
+    ),
+    (
+        &["--output", "oci:own", "--metadata-file", "out/metadata"],
+        "out/metadata",
+    ),
+    (
+        &["--output", "oci:own", "--plan-file", "out/plan"],
+        "out/plan",
+    ),
 ];
 
 fn prepare(at: &Path) {
@@ -77,15 +109,19 @@ fn prepare(at: &Path) {
 }
 
 #[track_caller]
-fn all_fail(at: &Path, program: &dyn Fn() -> Command, refusal: &str) {
+fn all_fail(at: &Path, writers: &[(&[&str], &str)], program: &dyn Fn() -> Command, refusal: &str) {
     let before = snapshot(&at.join("out"));
-    for (args, place) in WRITERS {
+    for (args, place) in writers {
         let ran = run(program().args(*args).current_dir(at), b"");
         ran.fails(&[place, refusal, "hint: "]);
         assert_eq!(snapshot(&at.join("out")), before, "{args:?}");
         assert!(!at.join("metadata").exists(), "{args:?}");
     }
-    // What only reads needs no more.
+}
+
+/// What only reads needs no more.
+#[track_caller]
+fn readers_work(at: &Path, program: &dyn Fn() -> Command) {
     for args in [
         &["inspect", "oci:out/layout"][..],
         &["verify", "oci:out/layout"],
@@ -110,11 +146,9 @@ fn directories_that_this_user_may_not_write_to() {
         chmod(&at.join(name), 0o555);
     }
     if as_nobody(&program).is_some() {
-        all_fail(
-            at,
-            &|| as_nobody(&program).expect("as before"),
-            "Permission denied",
-        );
+        let program = || as_nobody(&program).expect("as before");
+        all_fail(at, WRITERS, &program, "Permission denied");
+        readers_work(at, &program);
     }
     for name in closed {
         chmod(&at.join(name), 0o755);
@@ -138,7 +172,11 @@ fn a_file_system_that_is_read_only() {
         .run(["--bind", "-o", "ro", out, out])
         .expect("root may mount");
     let result = std::panic::catch_unwind(|| {
-        all_fail(at, &|| Command::new(cooperage()), "Read-only file system");
+        let program = || Command::new(cooperage());
+        all_fail(at, WRITERS, &program, "Read-only file system");
+        readers_work(at, &program);
+        let front = Front::new();
+        all_fail(at, FRONT, &|| front.command(), "Read-only file system");
     });
     umount.run([out]).expect("it was mounted");
     if let Err(panic) = result {
