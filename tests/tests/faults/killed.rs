@@ -1,14 +1,14 @@
 //! Programs that are killed while they write files that are no layout; those that write layouts
-//! are killed in the tests of `crates/layout`.
+//! are killed in the tests of `crates/layout`. That what is written lasts when the power fails, no
+//! kill shows: that is in `durable.rs`.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use cooperage_testkit::peers;
 use cooperage_testkit::ragged::Numbers;
 
-use crate::support::{assert_whole, command, cooperage, good, noise, snapshot};
+use crate::support::{assert_whole, command, good, noise, snapshot};
 
 /// A tenth of the time at which it would be ready, and so on to all of it: whenever it is killed,
 /// what was there is there, and the next run leaves nothing but what it makes.
@@ -78,45 +78,6 @@ fn kill_9_while_archives_and_layers_are_written() {
     }
     println!("{kills} were killed at work, {left} files were left behind for a while");
     assert!(kills >= 10 && left > 0, "{kills} kills, {left} files");
-}
-
-/// A kill cannot show it: what is not on disk yet is lost with the power alone.
-#[test]
-fn archives_are_on_disk_before_they_have_their_name() {
-    let Some(strace) = peers::tool("strace") else {
-        return;
-    };
-    let directory = tempfile::tempdir().expect("a directory");
-    let at = directory.path();
-    let plan = "{\"plan\":\"image\",\"version\":1,\"names\":[\"app:1\"]}\n{\"layer\":{}}\n";
-    fs::write(at.join("app.plan"), plan).expect("a file");
-    let file = at.join("out.tar");
-    let location = format!("docker-archive:{}", file.display());
-    let calls = "trace=fsync,fdatasync,rename,renameat,renameat2";
-    let output = Command::new(strace.path())
-        .args(["-f", "-y", "-e", calls, "-o", "trace"])
-        .arg(cooperage())
-        .args(["build", "app.plan", "-o", &location])
-        .current_dir(at)
-        .output()
-        .expect("it runs");
-    assert!(output.status.success(), "{output:?}");
-    let trace = fs::read_to_string(at.join("trace")).expect("a trace");
-    let find = |words: &[String]| {
-        let found = trace
-            .lines()
-            .position(|line| words.iter().all(|word| line.contains(word)));
-        found.unwrap_or_else(|| panic!("{words:?} are not in {trace}"))
-    };
-    let at = at.display();
-    let bytes = find(&[
-        "fsync(".into(),
-        format!("{at}/.archive-"),
-        "/archive-".into(),
-    ]);
-    let name = find(&["rename".into(), "/archive-".into(), "/out.tar\"".into()]);
-    let directory = find(&["fsync(".into(), format!("<{at}>")]);
-    assert!(bytes < name && name < directory, "{trace}");
 }
 
 /// Archives and files are as they were or new; the layout has no fault, whatever was left in it.

@@ -13,6 +13,7 @@ mod bench;
 mod changing;
 mod damage;
 mod documents;
+mod durable;
 mod front;
 mod full;
 mod input;
