@@ -24,6 +24,8 @@ pub(super) const STABLE: &[&str] = &[
     "libcap2-bin",
     "openssl",
     "python3",
+    // Reads the schema of plans.
+    "python3-jsonschema",
     "strace",
     // Other readers and writers of the same codecs.
     "isal",

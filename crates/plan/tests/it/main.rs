@@ -2,4 +2,5 @@
 
 mod build;
 mod format;
+mod schema;
 mod together;
