@@ -279,7 +279,8 @@ fn a_failing_helper_warns() {
     let left = fs::read_to_string(programs().join("left")).unwrap();
     for process in left.lines() {
         // It was started by the helper, and ends with nothing of its own.
-        let ended = std::process::Command::new("kill").arg(process).status();
+        let mut shell = std::process::Command::new("sh");
+        let ended = shell.args(["-c", "kill \"$1\"", "sh", process]).status();
         assert!(ended.unwrap().success());
     }
 }
