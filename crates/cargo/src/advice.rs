@@ -3,8 +3,11 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use cooperage_daemon_archive::SinkError;
+use cooperage_transport::DestinationError;
+
 /// What to do about an error one of whose causes is a refusal of the system: a full disk, a limit,
-/// a missing permission. `None` where that is not so, or nothing can be said in general.
+/// a missing permission, or an output that cannot be one. `None` where that is not so, or nothing can be said in general.
 ///
 /// # Examples
 ///
@@ -19,12 +22,26 @@ use std::io::{self, ErrorKind};
 pub fn of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(advice) = error.downcast_ref().and_then(of_io) {
+        let advice = error.downcast_ref().and_then(of_io);
+        if let Some(advice) = advice.or_else(|| of_output(error)) {
             return Some(advice);
         }
         next = error.source();
     }
     None
+}
+
+fn of_output(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(DestinationError::StandardOutput { .. }) = error.downcast_ref() {
+        return Some("`cooperage copy oci:DIR docker-archive:-` writes to it");
+    }
+    match error.downcast_ref() {
+        Some(SinkError::NotAFile { .. }) => Some(
+            "name a file; `cooperage copy FROM docker-archive:-` writes to standard output, and so \
+             to pipes and devices",
+        ),
+        _ => None,
+    }
 }
 
 fn of_io(error: &io::Error) -> Option<&'static str> {

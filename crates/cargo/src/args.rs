@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use cooperage_compress::Encoding;
 use cooperage_image_spec::Healthcheck;
+use cooperage_transport::Location;
 
 use crate::metadata;
 use crate::rule_text;
 use crate::settings::{FileRule, Mtime, Part, Settings, UserRule, Vocabulary};
+use crate::target;
 use crate::value;
 
 /// What `image` is asked for: what cargo builds, what the image is, and where it goes.
@@ -76,7 +78,7 @@ pub struct CargoArgs {
     #[arg(short, long)]
     pub release: bool,
     /// Build for this target; several make an index of several platforms (key `platforms`)
-    #[arg(long, value_name = "TRIPLE", visible_alias = "platform")]
+    #[arg(long, value_name = "TRIPLE", visible_alias = "platform", value_parser = target::triple)]
     pub target: Vec<String>,
     /// Activate these features
     #[arg(short = 'F', long, value_name = "FEATURES")]
@@ -233,10 +235,10 @@ pub struct SettingArgs {
 #[command(next_help_heading = "Where the image goes")]
 pub struct OutputArgs {
     /// Write the image there: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
-    /// `docker-archive:FILE[:REFERENCE]`; several are written in turn
+    /// `docker-archive:FILE[:REFERENCE]`; several appear together, at the end
     /// [default: `image` in cargo's target directory, as a layout]
     #[arg(short, long, value_name = "MEDIUM")]
-    pub output: Vec<String>,
+    pub output: Vec<Location>,
     /// Write the image's digest to a file
     #[arg(long, value_name = "FILE")]
     pub digest_file: Option<PathBuf>,

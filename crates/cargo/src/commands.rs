@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::stderr::say;
 use crate::{ImageArgs, advice, image, signals};
 
 /// What a workspace does to itself.
@@ -59,15 +60,14 @@ pub fn cargo_image_command() -> clap::Command {
 /// For an `xtask` that has more commands and flattens [`ImageArgs`] into one of them. Exits like
 /// [`xtask_main`].
 #[must_use]
-#[expect(clippy::print_stderr, reason = "cargo is one of the crates that print")]
 pub fn run(args: &ImageArgs) -> ExitCode {
-    signals::report_file_size_limit();
+    signals::handle();
     match image(args) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say(format_args!("error: {error:#}"));
             if let Some(hint) = advice::of(error.as_ref()) {
-                eprintln!("hint: {hint}");
+                say(format_args!("hint: {hint}"));
             }
             ExitCode::FAILURE
         }

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 use cooperage_image_spec::Reference;
 use cooperage_plan::{IndexPlan, Plan};
+use cooperage_staging::{Shown, StagedFile, parent, show_all};
+use cooperage_transport::check_outputs;
 
 use crate::assemble::{self, Inputs, Rules, image_plan};
 use crate::build::{Binary, Builder, cargo_program, common_arguments};
 use crate::metadata::Scope;
 use crate::report::{Reporter, Summary};
 use crate::settings::Settings;
-use crate::{ImageArgs, env, labels, leaks, metadata, output, project};
+use crate::{ImageArgs, OutputArgs, env, labels, leaks, metadata, output, project};
 
 /// Builds a package's binary, makes an image of it and writes that where `args` say.
 ///
@@ -34,33 +36,36 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
     let (package, found) = settings(args, &metadata)?;
     let bin = project::select_binary(package, found.settings.bin.as_deref())?;
     let target_dir = metadata.target_directory.as_std_path();
-    let locations = output::locations(args, target_dir)?;
+    let locations = output::locations(args, target_dir);
     if !args.output.print_plan {
         let targets = found.settings.platforms.as_deref();
         output::check_platforms(&locations, targets.unwrap_or_default())?;
     }
+    let files = [
+        &args.output.plan_file,
+        &args.output.digest_file,
+        &args.output.metadata_file,
+    ];
+    check_outputs(
+        &locations,
+        files.into_iter().flatten().map(PathBuf::as_path),
+    )?;
     let plan = plan(args, &metadata, package, &bin, &found, &reporter)?;
     let mut summary = Summary::new(package, &bin, &plan);
-    if let Some(file) = &args.output.plan_file {
-        let mut bytes = Vec::new();
-        plan.write_to(&mut bytes)?;
-        write_file(file, &bytes)?;
-    }
+    let files = Files::begin(&args.output)?;
     if args.output.print_plan {
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         plan.write_to(&mut out)?;
         out.flush()?;
+        files.show(&plan, None)?.into_iter().for_each(Shown::keep);
         return Ok(summary);
     }
-    output::write(args, &plan, target_dir, locations, &reporter, &mut summary)?;
-    if let Some(file) = &args.output.digest_file {
-        write_file(file, summary.digest.as_bytes())?;
-    }
-    if let Some(file) = &args.output.metadata_file {
-        let mut bytes = serde_json::to_vec_pretty(&summary)?;
-        bytes.push(b'\n');
-        write_file(file, &bytes)?;
-    }
+    let mut written = output::write(args, &plan, &locations, &reporter, &mut summary)?;
+    written.show()?;
+    let shown = files.show(&plan, Some(&summary))?;
+    written.keep();
+    shown.into_iter().for_each(Shown::keep);
+    output::collect(&locations, target_dir, &reporter);
     reporter.done(&summary)?;
     Ok(summary)
 }
@@ -272,20 +277,47 @@ fn source_date_epoch() -> Result<Option<i64>> {
     }
 }
 
-/// Replaces a file in one step, so that who waits for it never reads half of it.
-fn write_file(file: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let dir = dir.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-        fs::create_dir_all(&dir)?;
-        // Devices and pipes, such as `/dev/stdout`, cannot be replaced.
-        if file.exists() && !file.is_file() {
-            return fs::write(file, bytes);
+/// Files beside the image, begun before there is one.
+struct Files {
+    plan: Option<StagedFile>,
+    digest: Option<StagedFile>,
+    metadata: Option<StagedFile>,
+}
+
+impl Files {
+    fn begin(args: &OutputArgs) -> Result<Self> {
+        let begin = |file: &Option<PathBuf>| -> Result<Option<StagedFile>> {
+            let Some(file) = file else { return Ok(None) };
+            fs::create_dir_all(parent(file))
+                .with_context(|| format!("cannot write `{}`", file.display()))?;
+            Ok(Some(StagedFile::new(file)?))
+        };
+        Ok(Self {
+            plan: begin(&args.plan_file)?,
+            digest: begin(&args.digest_file)?,
+            metadata: begin(&args.metadata_file)?,
+        })
+    }
+
+    /// Writes them all, and then has them appear; those that tell of an image only if there is one.
+    fn show(self, plan: &Plan, summary: Option<&Summary>) -> Result<Vec<Shown>> {
+        let mut files = Vec::new();
+        if let Some(mut file) = self.plan {
+            let mut bytes = Vec::new();
+            plan.write_to(&mut bytes)?;
+            file.put(&bytes)?;
+            files.push(file);
         }
-        let mut temporary = crate::host::file_in(&dir)?;
-        temporary.write_all(bytes)?;
-        temporary.persist(file)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write `{}`", file.display()))
+        if let (Some(mut file), Some(summary)) = (self.digest, summary) {
+            file.put(summary.digest.as_bytes())?;
+            files.push(file);
+        }
+        if let (Some(mut file), Some(summary)) = (self.metadata, summary) {
+            let mut bytes = serde_json::to_vec_pretty(summary)?;
+            bytes.push(b'\n');
+            file.put(&bytes)?;
+            files.push(file);
+        }
+        Ok(show_all(files)?)
+    }
 }

@@ -64,7 +64,7 @@ mod report;
 mod rule_text;
 pub mod settings;
 pub mod signals;
-pub mod staging;
+pub mod stderr;
 pub mod surroundings;
 mod table;
 pub mod target;

@@ -7,8 +7,10 @@ use cooperage_blob::{CopyOptions, Root, Source, copy};
 use cooperage_daemon_archive::Report;
 use cooperage_image_spec::Descriptor;
 use cooperage_layout::{GcOptions, Layout};
-use cooperage_plan::{Bases, BuildOptions, Plan, build, check_base};
-use cooperage_transport::{DestinationOptions, Location, Medium};
+use cooperage_plan::{Bases, BuildOptions, Built, Plan, build, check_base};
+use cooperage_transport::{
+    Completed, Destination, DestinationOptions, Destinations, Location, Medium,
+};
 
 use crate::ImageArgs;
 use crate::report::{Reporter, Summary};
@@ -39,17 +41,11 @@ fn own_layout(target_dir: &Path) -> Location {
 }
 
 /// Where the image is to go: what was asked for, or `image` below cargo's target directory.
-///
-/// # Errors
-///
-/// A name that means no medium.
-pub(crate) fn locations(args: &ImageArgs, target_dir: &Path) -> Result<Vec<Location>> {
-    let asked = args.output.output.iter().map(|text| text.parse());
-    let mut locations = asked.collect::<Result<Vec<Location>, _>>()?;
-    if locations.is_empty() {
-        locations.push(own_layout(target_dir));
+pub(crate) fn locations(args: &ImageArgs, target_dir: &Path) -> Vec<Location> {
+    if args.output.output.is_empty() {
+        return vec![own_layout(target_dir)];
     }
-    Ok(locations)
+    args.output.output.clone()
 }
 
 /// Refuses what holds one platform where several are asked for: nothing has been built yet.
@@ -66,17 +62,16 @@ pub(crate) fn check_platforms(locations: &[Location], targets: &[String]) -> Res
     }
 }
 
-/// Writes the plan's image into each medium.
+/// Writes the plan's image into each medium, none of which shows it yet.
 ///
-/// It is built once if one of them is a layout, from which the others are copied.
+/// It is built once, into a layout if there is one, and copied to the others.
 pub(crate) fn write(
     args: &ImageArgs,
     plan: &Plan,
-    target_dir: &Path,
-    mut locations: Vec<Location>,
+    locations: &[Location],
     reporter: &Reporter,
     summary: &mut Summary,
-) -> Result<()> {
+) -> Result<Completed> {
     let mut options = BuildOptions {
         bases: &Media,
         progress: reporter.progress(),
@@ -86,32 +81,35 @@ pub(crate) fn write(
         options.threads = threads;
     }
     check_bases(plan, &options)?;
-    let mut done: Vec<String> = Vec::new();
-    locations.sort_by_key(|location| location.medium() != Medium::Oci);
-    for location in &locations {
-        let first = locations
-            .first()
-            .filter(|first| first.medium() == Medium::Oci);
-        let report = match first.filter(|_| !done.is_empty()) {
-            Some(first) => copy_to(first, location, plan, &options, summary)?,
-            None => build_to(location, plan, &options, summary)?,
-        };
+    let destinations = Destinations::create(locations, &DestinationOptions::default())?;
+    let (number, first) = destinations.first().context("there is no output")?;
+    let named = Plan {
+        names: names(first.location(), plan)
+            .into_iter()
+            .map(String::from)
+            .collect(),
+        ..plan.clone()
+    };
+    let built = build(&named, first, &options)?;
+    summary.record(&built);
+    for (other, destination) in destinations.iter().enumerate() {
+        if other != number {
+            copy_to(first, &built, destination, plan, &options)?;
+        }
+    }
+    let written = destinations.complete()?;
+    for (location, report) in written.reports() {
         if let Some(report) = report {
-            tell(&report, location, reporter);
+            tell(report, location, reporter);
         }
         // What is printed can be handed to other commands, and means this image.
         let named = match (location.name(), plan.names.first()) {
             (None, Some(name)) => location.clone().with_name(name),
             _ => location.clone(),
         };
-        done.push(named.to_string());
+        summary.outputs.push(named.to_string());
     }
-    summary.outputs = done;
-    let own = own_layout(target_dir);
-    if locations.first() == Some(&own) {
-        collect(&own, reporter);
-    }
-    Ok(())
+    Ok(written)
 }
 
 /// Nothing has been written yet when a base lacks something.
@@ -141,57 +139,23 @@ fn names<'a>(location: &'a Location, plan: &'a Plan) -> Vec<&'a str> {
     }
 }
 
-fn build_to(
-    location: &Location,
-    plan: &Plan,
-    options: &BuildOptions<'_>,
-    summary: &mut Summary,
-) -> Result<Option<Report>> {
-    let sink = location.create(&DestinationOptions::default())?;
-    let names = names(location, plan)
-        .into_iter()
-        .map(String::from)
-        .collect();
-    let built = build(
-        &Plan {
-            names,
-            ..plan.clone()
-        },
-        &sink,
-        options,
-    )?;
-    summary.record(&built);
-    Ok(sink.finish()?.report)
-}
-
 fn copy_to(
-    from: &Location,
-    location: &Location,
+    from: &Destination,
+    built: &Built,
+    to: &Destination,
     plan: &Plan,
     options: &BuildOptions<'_>,
-    summary: &Summary,
-) -> Result<Option<Report>> {
-    let opened = from.open()?;
-    let roots = opened.roots()?;
-    let is_ours = |root: &&Root| root.descriptor.digest.to_string() == summary.digest;
-    let root = roots
-        .iter()
-        .find(is_ours)
-        .context("the image just built is not there any more")?;
-    let sink = location.create(&DestinationOptions::default())?;
+) -> Result<()> {
     let copying = CopyOptions {
         jobs: options.threads,
         progress: options.progress,
     };
-    for name in names(location, plan) {
-        let root = Root {
-            name: Some(name.to_owned()),
-            ..root.clone()
-        };
-        copy(opened.source(), &root, &sink, &copying)
-            .with_context(|| format!("cannot write `{location}`"))?;
+    for name in names(to.location(), plan) {
+        let root = Root::named(name, built.descriptor.clone());
+        copy(from, &root, to, &copying)
+            .with_context(|| format!("cannot write `{}`", to.location()))?;
     }
-    Ok(sink.finish()?.report)
+    Ok(())
 }
 
 /// What an archive could not hold as it was.
@@ -212,12 +176,16 @@ fn tell(report: &Report, location: &Location, reporter: &Reporter) {
 }
 
 /// Removes what earlier builds left in the layout that is this front's own.
-fn collect(location: &Location, reporter: &Reporter) {
-    let collected = Layout::open(location.path()).map(|layout| layout.gc(&GcOptions::default()));
+pub(crate) fn collect(locations: &[Location], target_dir: &Path, reporter: &Reporter) {
+    let own = own_layout(target_dir);
+    if !locations.contains(&own) {
+        return;
+    }
+    let collected = Layout::open(own.path()).map(|layout| layout.gc(&GcOptions::default()));
     // Another build may be writing there just now; the next one will collect.
     if let Err(error) = collected {
         reporter.warn(&format!(
-            "`{location}` could not be cleared of earlier images: {error}"
+            "`{own}` could not be cleared of earlier images: {error}"
         ));
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::{Format, OutputArgs};
 use crate::progress::Bars;
+use crate::stderr::say;
 
 /// What was made.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -150,10 +151,9 @@ impl Reporter {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "cargo is one of the crates that print")]
     pub(crate) fn warn(&self, message: &str) {
         if !self.quiet {
-            eprintln!("warning: {message}");
+            say(format_args!("warning: {message}"));
         }
     }
 

@@ -144,6 +144,11 @@ pub fn platform(triple: &str) -> Result<Platform, TargetError> {
     Ok(platform)
 }
 
+/// A target as a flag names it: one whose programs images can hold.
+pub(crate) fn triple(text: &str) -> Result<String, TargetError> {
+    platform(text).map(|_| text.to_owned())
+}
+
 /// What is asked of `rustc` about itself and a target.
 #[derive(Clone, Debug)]
 pub struct Toolchain {

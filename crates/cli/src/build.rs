@@ -1,33 +1,32 @@
 //! `cooperage build`
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use cooperage_blob::{Root, Source, copy};
-use cooperage_daemon_archive::Report;
+use cooperage_blob::{Root, copy};
 use cooperage_image_spec::{Descriptor, Platform};
-use cooperage_layout::{GcOptions, Layout};
 use cooperage_plan::{
     BuildOptions, Built, BuiltImage, LayerMetadata, Plan, Trees, build_trees, check_base,
 };
-use cooperage_transport::{DestinationOptions, Location, Medium};
+use cooperage_staging::{Shown, StageError, StagedFile};
+use cooperage_transport::{
+    Completed, Destination, DestinationOptions, Destinations, Location, Medium, check_outputs,
+};
 use serde_json::{Value, json};
 
 use crate::archive_report;
 use crate::context::{Context, Outcome, warnings};
-use crate::error::Hinted;
 use crate::files::Staged;
 use crate::plan_file::PlanArgs;
 use crate::text::{bytes, count, printable};
 
 /// Build the image that a plan describes
 ///
-/// The image is built once. With several outputs it is built into the first layout among them, or
-/// into a temporary one, and copied to the others. If the build fails, an archive that was there
-/// before is still there, and no output that was not there is left behind.
+/// The image is built once. With several outputs it is built into the first layout among them, else
+/// into the first, and copied to the others. All outputs appear at the end: if the build fails,
+/// what was there before is still there, and no output that was not there is left behind.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
     #[command(flatten)]
@@ -50,14 +49,9 @@ pub(crate) struct BuildArgs {
     metadata_file: Option<PathBuf>,
 }
 
-/// An output that was written.
-struct Written {
-    location: Location,
-    report: Option<Report>,
-}
-
 pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
-    check_outputs(&args.output)?;
+    let files = args.digest_file.iter().chain(&args.metadata_file);
+    check_outputs(&args.output, files.map(PathBuf::as_path))?;
     let plan = args.plan.loaded_image_plan()?;
     let media = args.plan.media();
     let options = args.plan.build_options(&media, context);
@@ -66,37 +60,40 @@ pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
     let trees = Trees::of(&plan, &options)?;
     check(&plan, args.check_base, &options)?;
 
-    let (built, written) = write_all(args, &plan, &trees, &options)?;
+    let destinations = Destinations::create(
+        &args.output,
+        &DestinationOptions {
+            platform: args.platform.clone(),
+            ..DestinationOptions::default()
+        },
+    )?;
+    let digest_file = begin(args.digest_file.as_ref())?;
+    let metadata_file = begin(args.metadata_file.as_ref())?;
+    let built = write_all(&destinations, &plan, &trees, &options)?;
+    let mut written = destinations.complete()?;
+
     let json = || summary(&plan, &built, &written);
     let mut files = Staged::default();
-    if let Some(file) = &args.digest_file {
-        files.add(file, built.descriptor.digest.as_str().as_bytes())?;
+    if let Some(file) = digest_file {
+        files.put(file, built.descriptor.digest.as_str().as_bytes())?;
     }
-    if let Some(file) = &args.metadata_file {
+    if let Some(file) = metadata_file {
         let mut bytes = serde_json::to_vec_pretty(&json())?;
         bytes.push(b'\n');
-        files.add(file, &bytes)?;
+        files.put(file, &bytes)?;
     }
-    files.show()?;
+    written.show()?;
+    let files = files.show()?;
     context.warn(&warnings(built.images.iter().map(|image| &image.formed)));
+    let json = || summary(&plan, &built, &written);
     context.report(json, || text(&plan, &built, &written))?;
+    written.keep();
+    files.into_iter().for_each(Shown::keep);
     Ok(Outcome::Done)
 }
 
-/// What would only be found when the work is done.
-fn check_outputs(outputs: &[Location]) -> Result<()> {
-    for output in outputs {
-        if output.digest().is_some() {
-            bail!("`{output}` names a digest: an output takes a name, or none");
-        }
-        if output.path() == Path::new("-") {
-            bail!(Hinted::new(
-                anyhow!("`{output}`: an image is not built to standard output"),
-                "`cooperage copy oci:DIR docker-archive:-` writes to it",
-            ));
-        }
-    }
-    Ok(())
+fn begin(file: Option<&PathBuf>) -> Result<Option<StagedFile>, StageError> {
+    file.map(|file| StagedFile::new(file)).transpose()
 }
 
 /// A docker archive's names are image references: a bare tag would be one of another image.
@@ -138,129 +135,44 @@ fn check(plan: &Plan, with_base: bool, options: &BuildOptions<'_>) -> Result<()>
     Ok(())
 }
 
+/// Builds the image into one of the outputs, and copies it to the others.
 fn write_all(
-    args: &BuildArgs,
+    destinations: &Destinations,
     plan: &Plan,
     trees: &Trees,
     options: &BuildOptions<'_>,
-) -> Result<(Built, Vec<Written>)> {
-    let first = match &args.output[..] {
-        [only] => Some(only),
-        all => all.iter().find(|output| output.medium() == Medium::Oci),
-    };
-    let Some(first) = first else {
-        let directory = tempfile::Builder::new()
-            .prefix("cooperage-build-")
-            .tempdir()
-            .context("cannot make a temporary image layout")?;
-        let layout = Layout::create(directory.path())?;
-        let built = build_trees(&unnamed(plan), trees, &layout, options)?;
-        let mut written = Vec::new();
-        for output in &args.output {
-            written.push(copy_to(&layout, &built, output, args, plan, options)?);
-        }
-        return Ok((built, written));
-    };
-    let (built, at_first) = build_to(first, args, plan, trees, options)?;
-    let mut written = vec![at_first];
-    if args.output.len() > 1 {
-        let layout = Layout::open(first.path())?;
-        for output in args.output.iter().filter(|output| *output != first) {
-            written.push(copy_to(&layout, &built, output, args, plan, options)?);
-        }
-    }
-    Ok((built, written))
-}
-
-fn unnamed(plan: &Plan) -> Plan {
-    Plan {
-        names: Vec::new(),
+) -> Result<Built> {
+    let (number, first) = destinations.first().context("there is no output")?;
+    let named = Plan {
+        names: names(first, plan),
         ..plan.clone()
+    };
+    let built = build_trees(&named, trees, first, options)?;
+    for (other, destination) in destinations.iter().enumerate() {
+        if other != number {
+            copy_to(first, &built, destination, plan, options)?;
+        }
     }
-}
-
-fn destination_options(args: &BuildArgs) -> DestinationOptions {
-    DestinationOptions {
-        platform: args.platform.clone(),
-        ..DestinationOptions::default()
-    }
+    Ok(built)
 }
 
 /// The names that the image gets in a destination.
-fn names(sink: &cooperage_transport::Destination, location: &Location, plan: &Plan) -> Vec<String> {
-    if let Some(name) = location.name() {
+fn names(destination: &Destination, plan: &Plan) -> Vec<String> {
+    if let Some(name) = destination.location().name() {
         return vec![name.to_owned()];
     }
-    let at = |name: &String| sink.name_for(&Root::named(name, Descriptor::empty()));
+    let at = |name: &String| destination.name_for(&Root::named(name, Descriptor::empty()));
     plan.names.iter().filter_map(at).collect()
 }
 
-fn build_to(
-    location: &Location,
-    args: &BuildArgs,
-    plan: &Plan,
-    trees: &Trees,
-    options: &BuildOptions<'_>,
-) -> Result<(Built, Written)> {
-    let is_new = location.medium() == Medium::Oci && !location.path().join("oci-layout").exists();
-    let sink = location.create(&destination_options(args))?;
-    let plan = Plan {
-        names: names(&sink, location, plan),
-        ..plan.clone()
-    };
-    match build_trees(&plan, trees, &sink, options) {
-        Ok(built) => {
-            let written = Written {
-                report: sink.finish()?.report,
-                location: location.clone(),
-            };
-            Ok((built, written))
-        }
-        Err(error) => {
-            drop(sink);
-            if is_new {
-                withdraw(location.path());
-            }
-            Err(error.into())
-        }
-    }
-}
-
-/// Takes a layout away that a failed build has begun, unless somebody else has put an image there
-/// since. Only what is known is removed, file by file: a directory that holds more stays.
-fn withdraw(path: &Path) {
-    let is_empty = |layout: &Layout| layout.roots().is_ok_and(|roots| roots.is_empty());
-    let Ok(layout) = Layout::open(path) else {
-        return;
-    };
-    if !is_empty(&layout) || layout.gc(&GcOptions::default()).is_err() {
-        return;
-    }
-    let blobs = path.join("blobs");
-    let gone = fs::remove_dir(blobs.join("sha256")).and_then(|()| fs::remove_dir(&blobs));
-    if gone.is_ok() && is_empty(&layout) {
-        for name in [
-            "oci-layout",
-            "index.json",
-            ".cooperage.blobs",
-            ".cooperage.index",
-        ] {
-            let _ = fs::remove_file(path.join(name));
-        }
-        let _ = fs::remove_dir(path);
-    }
-}
-
 fn copy_to(
-    from: &Layout,
+    from: &Destination,
     built: &Built,
-    location: &Location,
-    args: &BuildArgs,
+    to: &Destination,
     plan: &Plan,
     options: &BuildOptions<'_>,
-) -> Result<Written> {
-    let sink = location.create(&destination_options(args))?;
-    let mut roots: Vec<Root> = names(&sink, location, plan)
+) -> Result<()> {
+    let mut roots: Vec<Root> = names(to, plan)
         .into_iter()
         .map(|name| Root::named(name, built.descriptor.clone()))
         .collect();
@@ -272,15 +184,13 @@ fn copy_to(
         progress: options.progress,
     };
     for root in &roots {
-        copy(from, root, &sink, &copying).with_context(|| format!("cannot write `{location}`"))?;
+        copy(from, root, to, &copying)
+            .with_context(|| format!("cannot write `{}`", to.location()))?;
     }
-    Ok(Written {
-        report: sink.finish()?.report,
-        location: location.clone(),
-    })
+    Ok(())
 }
 
-fn text(plan: &Plan, built: &Built, written: &[Written]) -> String {
+fn text(plan: &Plan, built: &Built, written: &Completed) -> String {
     let mut out = String::new();
     for image in &built.images {
         if plan.index.is_some() {
@@ -311,22 +221,22 @@ fn text(plan: &Plan, built: &Built, written: &[Written]) -> String {
         "image"
     };
     let _ = writeln!(out, "{kind} {}", built.descriptor.digest);
-    for output in written {
-        let _ = writeln!(out, "in {}", printable(&output.location.to_string()));
-        if let Some(report) = &output.report {
+    for (location, report) in written.reports() {
+        let _ = writeln!(out, "in {}", printable(&location.to_string()));
+        if let Some(report) = report {
             out.push_str(&archive_report::text(report));
         }
     }
     out
 }
 
-fn summary(plan: &Plan, built: &Built, written: &[Written]) -> Value {
+fn summary(plan: &Plan, built: &Built, written: &Completed) -> Value {
     let outputs: Vec<Value> = written
-        .iter()
-        .map(|output| {
+        .reports()
+        .map(|(location, report)| {
             json!({
-                "location": output.location.to_string(),
-                "archive": output.report.as_ref().map(archive_report::json),
+                "location": location.to_string(),
+                "archive": report.map(archive_report::json),
             })
         })
         .collect();

@@ -10,6 +10,7 @@ use cooperage_plan::{
     BuildError, BuildOptions, ImagePlan, LayerContent, Plan, build_image, build_index,
     layer_metadata, open_base,
 };
+use cooperage_staging::check_distinct;
 use serde_json::json;
 
 use crate::context::{Context, Outcome, warnings};
@@ -77,7 +78,7 @@ pub(crate) fn run(args: &CommitArgs, context: &Context) -> Result<Outcome> {
         bytes.push(b'\n');
         files.add(file, &bytes)?;
     }
-    files.show()?;
+    files.keep()?;
     context.warn(&odd);
     context.report(
         || {
@@ -117,6 +118,9 @@ fn check(args: &CommitArgs, plan: &Plan) -> Result<()> {
             );
         }
     }
+    let others = args.descriptor.iter().chain(&args.index);
+    let files = args.config.iter().chain(&args.manifest).chain(others);
+    check_distinct(files.map(PathBuf::as_path))?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use anyhow::Result;
 use cooperage_blob::{CopyOptions, NoProgress, Progress};
 use cooperage_cargo::progress::Bars;
+use cooperage_cargo::stderr::say;
 use cooperage_commit::Formed;
 use serde_json::Value;
 
@@ -88,10 +89,9 @@ impl Context {
     }
 
     /// Something worth knowing beside the result.
-    #[expect(clippy::print_stderr, reason = "a command talks to who runs it")]
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(text);
         }
     }
 }

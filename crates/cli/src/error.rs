@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 
+use cooperage_cargo::stderr::say;
 use cooperage_commit::BaseError;
 use cooperage_daemon_archive::WriteError;
 use cooperage_layout::{GcError, OpenError};
@@ -40,7 +41,6 @@ impl std::error::Error for Hinted {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a command talks to who runs it")]
 pub(crate) fn print(error: &anyhow::Error) {
     let mut last = String::new();
     for (depth, cause) in error.chain().enumerate() {
@@ -52,15 +52,15 @@ pub(crate) fn print(error: &anyhow::Error) {
         let label = if depth == 0 { "error" } else { "  caused by" };
         for (number, line) in text.lines().enumerate() {
             match number {
-                0 => eprintln!("{label}: {}", printable(line)),
-                _ => eprintln!("  {}", printable(line)),
+                0 => say(format_args!("{label}: {}", printable(line))),
+                _ => say(format_args!("  {}", printable(line))),
             }
         }
         last = text;
     }
     let general = || cooperage_cargo::advice::of(error.as_ref()).map(str::to_owned);
     if let Some(hint) = error.chain().find_map(hint).or_else(general) {
-        eprintln!("hint: {}", printable(&hint));
+        say(format_args!("hint: {}", printable(&hint)));
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn man(args: &ManArgs, context: &Context) -> Result<Outcome> {
             page(command.clone(), &name, &mut add)?;
         }
     }
-    files.show()?;
+    files.keep()?;
     context.report(
         || json!({"directory": args.directory.to_string_lossy(), "pages": names}),
         || {

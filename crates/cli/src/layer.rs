@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use cooperage_plan::build_layer;
+use cooperage_staging::{StagedFile, check_distinct};
 
 use crate::build::layer_json;
 use crate::context::{Context, Outcome};
@@ -29,18 +30,20 @@ pub(crate) struct LayerArgs {
 }
 
 pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
+    check_distinct([&*args.blob, &*args.metadata])?;
     let plan = args.plan.loaded_layer_plan()?;
     let media = args.plan.media();
-    let sink = BlobFile::new(&args.blob);
+    let sink = BlobFile::new(StagedFile::new(&args.blob)?);
+    let metadata = StagedFile::new(&args.metadata)?;
     let built = build_layer(&plan, &sink, &args.plan.build_options(&media, context))?;
     let blob = sink
         .into_file()
         .context("the layer's blob was not written")?;
 
     let mut files = Staged::default();
-    files.add_file(blob, &args.blob);
-    files.add(&args.metadata, &built.to_bytes())?;
-    files.show()?;
+    files.push(blob);
+    files.put(metadata, &built.to_bytes())?;
+    files.keep()?;
     context.report(
         || layer_json(&built),
         || {

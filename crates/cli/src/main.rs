@@ -35,7 +35,7 @@ use crate::args::{Cli, Command, LayoutCommand, PlanCommand};
 use crate::context::{Context, Outcome};
 
 fn main() -> ExitCode {
-    cooperage_cargo::signals::report_file_size_limit();
+    cooperage_cargo::signals::handle();
     let cli = Cli::parse();
     let context = Context::new(&cli.global);
     match run(&cli.command, &context) {

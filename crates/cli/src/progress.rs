@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use cooperage_blob::Progress;
+use cooperage_cargo::stderr::say;
 
 use crate::text::{bytes, printable};
 
@@ -41,10 +42,9 @@ impl Progress for Lines {
         });
     }
 
-    #[expect(clippy::print_stderr, reason = "a command talks to who runs it")]
     fn finish(&self, id: u64) {
         if let Some((what, done)) = self.with(|running| running.pieces.remove(&id)) {
-            eprintln!("{} ({})", printable(&what), bytes(done));
+            say(format_args!("{} ({})", printable(&what), bytes(done)));
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use cooperage_blob::{Error, Root, Source, open, read};
 use cooperage_commit::{DEFAULT_TAR_LIMIT, LayerError, load_layer};
 use cooperage_compress::{Detected, sniff};
+use cooperage_daemon_archive::ReadError;
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Document, ImageConfig, Index, Manifest};
 use cooperage_transport::{FindError, Location};
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
     let opened = match args.location.open() {
         Ok(opened) => opened,
         // What is not there at all cannot be verified; what is there and cannot be opened was.
-        Err(error) if is_absent(&error) => return Err(error.into()),
+        Err(error) if is_no_fault(&error) => return Err(error.into()),
         Err(error) => return unreadable(args, context, &error),
     };
     let roots = match if whole {
@@ -59,12 +60,21 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
     };
     let mut verifier = Verifier::new(opened.source(), context);
     for Root { descriptor, .. } in &roots {
-        verifier.document(descriptor, 0);
+        verifier.document(descriptor, 0)?;
     }
     finish(args, context, &verifier, roots.len())
 }
 
-fn is_absent(error: &FindError) -> bool {
+/// Whether it is the machine that cannot read it: it is not there, or there is no room for
+/// temporary files.
+fn is_no_fault(error: &FindError) -> bool {
+    if let FindError::Archive {
+        source: ReadError::Spool { .. },
+        ..
+    } = error
+    {
+        return true;
+    }
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         let found = error.downcast_ref::<io::Error>();
@@ -189,28 +199,31 @@ impl<'a> Verifier<'a> {
         is_new
     }
 
-    /// An index, a manifest, or any other blob that something names.
-    fn document(&mut self, at: &Descriptor, depth: usize) {
+    /// An index, a manifest, or any other blob that something names. Only the machine makes it
+    /// fail.
+    fn document(&mut self, at: &Descriptor, depth: usize) -> Result<(), LayerError> {
         if !self.is_new(at) {
-            return;
+            return Ok(());
         }
         if depth > MAX_DEPTH {
             let text = format!("`{}` lies more than {MAX_DEPTH} indexes deep", at.digest);
-            return self.fault(&at.digest, text);
+            self.fault(&at.digest, text);
+            return Ok(());
         }
         if at.media_type.is_index() {
             if let Some(index) = self.parse::<Index>(at) {
                 for child in &index.value().manifests {
-                    self.document(child, depth + 1);
+                    self.document(child, depth + 1)?;
                 }
             }
         } else if at.media_type.is_manifest() {
             if let Some(manifest) = self.parse::<Manifest>(at) {
-                self.manifest(at, manifest.value());
+                self.manifest(at, manifest.value())?;
             }
         } else {
             self.blob(at);
         }
+        Ok(())
     }
 
     fn parse<T: cooperage_image_spec::FromJson>(&mut self, at: &Descriptor) -> Option<Document<T>> {
@@ -226,7 +239,7 @@ impl<'a> Verifier<'a> {
             .ok()
     }
 
-    fn manifest(&mut self, at: &Descriptor, manifest: &Manifest) {
+    fn manifest(&mut self, at: &Descriptor, manifest: &Manifest) -> Result<(), LayerError> {
         let config = &manifest.config;
         if !config.media_type.is_config() {
             // An artifact: what its blobs hold is its own affair.
@@ -235,7 +248,7 @@ impl<'a> Verifier<'a> {
                     self.blob(blob);
                 }
             }
-            return;
+            return Ok(());
         }
         self.is_new(config);
         let parsed = self.parse::<ImageConfig>(config);
@@ -248,8 +261,9 @@ impl<'a> Verifier<'a> {
         };
         for (number, layer) in manifest.layers.iter().enumerate() {
             self.is_new(layer);
-            self.layer(layer, diff_ids.get(number));
+            self.layer(layer, diff_ids.get(number))?;
         }
+        Ok(())
     }
 
     /// Config, history, layers and platform must agree.
@@ -290,14 +304,14 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn layer(&mut self, layer: &Descriptor, diff_id: Option<&Digest>) {
+    fn layer(&mut self, layer: &Descriptor, diff_id: Option<&Digest>) -> Result<(), LayerError> {
         if !self.layers.insert((layer.digest.clone(), diff_id.cloned())) {
-            return;
+            return Ok(());
         }
         match self.source.fetch(layer) {
             Err(error) if error.is_not_found() && may_be_elsewhere(layer) => {
                 self.elsewhere += 1;
-                return;
+                return Ok(());
             }
             Ok(mut reader) => self.media_type(layer, &mut *reader),
             Err(_) => {}
@@ -317,8 +331,9 @@ impl<'a> Verifier<'a> {
                     expected: expected.clone(),
                     actual: loaded.diff_id().clone(),
                 },
-                _ => return,
+                _ => return Ok(()),
             },
+            Err(error @ LayerError::Spool { .. }) => return Err(error),
             Err(error) => error,
         };
         match &error {
@@ -334,6 +349,7 @@ impl<'a> Verifier<'a> {
             _ => self.blob(layer),
         }
         self.fault(&layer.digest, chain(&error));
+        Ok(())
     }
 
     /// What the descriptor says of the compression must be so: readers go by it.

@@ -1,14 +1,14 @@
 //! A packed layer becomes a tree again.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use cooperage_blob::{Source, open};
 use cooperage_compress::decoder;
 use cooperage_digest::{Algorithm, Digest, Hasher};
 use cooperage_image_spec::Descriptor;
+use cooperage_staging::TemporaryFile;
 use cooperage_tarball::{LoadError, ReadOptions, Tree};
-use tempfile::NamedTempFile;
 
 use crate::detect::detect;
 
@@ -17,7 +17,7 @@ use crate::detect::detect;
 pub struct LoadedLayer {
     tree: Tree,
     diff_id: Digest,
-    spool: NamedTempFile,
+    spool: TemporaryFile,
 }
 
 impl LoadedLayer {
@@ -137,9 +137,8 @@ pub fn load_tar(
     limit: u64,
 ) -> Result<LoadedLayer, LayerError> {
     let keep = |source| cannot_keep(origin, source);
-    let mut spool = NamedTempFile::with_prefix("cooperage-layer-").map_err(keep)?;
-    let actual = spool_tar(reader, origin, limit, spool.as_file_mut())?;
-    spool.seek(SeekFrom::Start(0)).map_err(keep)?;
+    let mut spool = TemporaryFile::private().map_err(keep)?;
+    let actual = spool_tar(reader, origin, limit, &mut spool)?;
     match diff_id {
         Some(expected) if *expected != actual => {
             let (origin, expected) = (origin.to_owned(), expected.clone());
@@ -176,7 +175,7 @@ fn spool_tar(
     mut reader: impl Read + Send,
     origin: &str,
     limit: u64,
-    spool: &mut std::fs::File,
+    spool: &mut TemporaryFile,
 ) -> Result<Digest, LayerError> {
     let unpack = |source| LayerError::Unpack {
         origin: origin.to_owned(),

@@ -4,7 +4,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::read::Span;
@@ -101,96 +100,5 @@ impl Read for SpanReader {
         self.at += read as u64;
         self.left -= read as u64;
         Ok(read)
-    }
-}
-
-/// Makes a rename in `directory` outlast a power cut, where the host can.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(directory)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = directory;
-    Ok(())
-}
-
-/// A temporary file in `directory` with the permissions of an ordinary new file, not the 0600 of
-/// temporary ones: it is to become the archive.
-pub(crate) fn new_archive(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("archive-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory)
-}
-
-/// A lock on a directory, let go of when dropped, and by the system when the process ends in
-/// whatever way.
-#[derive(Debug)]
-pub(crate) struct DirectoryLock {
-    #[cfg(unix)]
-    _directory: File,
-}
-
-impl DirectoryLock {
-    /// Locks a directory of one's own; `NotFound` if it went away meanwhile.
-    pub(crate) fn take(path: &Path) -> io::Result<Self> {
-        #[cfg(unix)]
-        {
-            use rustix::fs::{FlockOperation, flock};
-            let directory = File::open(path)?;
-            rustix::io::retry_on_intr(|| flock(&directory, FlockOperation::LockExclusive))?;
-            unix::still_there(&directory, path)?;
-            Ok(Self {
-                _directory: directory,
-            })
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = path;
-            Ok(Self {})
-        }
-    }
-
-    /// Locks a directory that a killed process of the same user left; `None` if it is in use, or
-    /// nobody can tell.
-    pub(crate) fn take_left(path: &Path) -> Option<Self> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-
-            use rustix::fs::{FlockOperation, flock};
-            let directory = File::open(path).ok()?;
-            let owner = directory.metadata().ok()?.uid();
-            if owner != rustix::process::geteuid().as_raw() {
-                return None;
-            }
-            flock(&directory, FlockOperation::NonBlockingLockExclusive).ok()?;
-            unix::still_there(&directory, path).ok()?;
-            Some(Self {
-                _directory: directory,
-            })
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = path;
-            None
-        }
-    }
-}
-
-#[cfg(unix)]
-mod unix {
-    use std::fs::{self, File};
-    use std::io;
-    use std::os::unix::fs::MetadataExt;
-    use std::path::Path;
-
-    /// Whether an open directory still has its name.
-    pub(super) fn still_there(directory: &File, path: &Path) -> io::Result<()> {
-        let (ours, named) = (directory.metadata()?, fs::symlink_metadata(path)?);
-        if (ours.dev(), ours.ino()) == (named.dev(), named.ino()) {
-            return Ok(());
-        }
-        Err(io::ErrorKind::NotFound.into())
     }
 }

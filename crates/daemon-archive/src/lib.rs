@@ -50,7 +50,6 @@ mod hashing;
 mod read;
 mod replace;
 mod sink;
-mod workshop;
 mod write;
 
 pub use docker_manifest::ManifestJsonError;
@@ -59,7 +58,7 @@ pub use read::{
     ReadOptions,
 };
 pub use replace::replace;
-pub use sink::{ArchiveSink, SinkError};
+pub use sink::{ArchiveSink, CompleteArchive, SinkError};
 pub use write::{
     Contents, DEFAULT_RECOMPRESSED_LIMIT, Detail, Image, LayerForm, LayerNames, Recompressed,
     Report, WriteError, WriteOptions, WrittenImage, contents, write, write_oci,

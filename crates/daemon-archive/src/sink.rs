@@ -1,24 +1,32 @@
 //! An archive as a sink.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cooperage_blob::{BlobWriter, Error, Root, Sink, Source, Written};
 use cooperage_digest::{Algorithm, Digest, HashingWriter};
 use cooperage_image_spec::{Descriptor, Reference};
-use tempfile::NamedTempFile;
+use cooperage_staging::{TemporaryDirectory, named, parent};
 
-use crate::replace::{parent, replace_from};
-use crate::workshop::Workshop;
+use crate::replace::{fill_new, show, target};
 use crate::{Image, Report, WriteError, WriteOptions, write, write_oci};
 
 /// Why [`ArchiveSink`] cannot make its archive.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SinkError {
+    /// There is something that cannot be replaced.
+    #[error("`{}` is {found}, and an archive is a file that is replaced in one step", path.display())]
+    NotAFile {
+        /// The archive.
+        path: PathBuf,
+        /// What is there: `a directory`, `a character device`.
+        found: &'static str,
+    },
     /// No temporary directory or file can be made beside the archive.
     #[error("cannot write beside `{}`", path.display())]
     Prepare {
@@ -60,9 +68,9 @@ pub enum SinkError {
 /// [`Source`] with all of it already calls [`write()`] or [`write_oci`] and spares that.
 ///
 /// [`ArchiveSink::finish`] writes the archive and renames it into its place, so that what was there
-/// before is there until the new one is whole. Dropped before, it leaves nothing behind; killed, it
-/// leaves a directory `.archive-….spool` beside the archive, which the next sink for an archive in
-/// the same directory removes.
+/// before is there until the new one is whole; of a symlink the target is replaced. Dropped before,
+/// it leaves nothing behind; killed, it leaves a directory `.cooperage-….tmp` beside the archive,
+/// which the next sink for an archive in the same directory removes.
 ///
 /// # Examples
 ///
@@ -84,8 +92,13 @@ pub enum SinkError {
 /// ```
 #[derive(Debug)]
 pub struct ArchiveSink {
+    /// As it was given.
     path: PathBuf,
-    spool: Workshop,
+    /// Where links there lead to.
+    target: PathBuf,
+    spool: TemporaryDirectory,
+    /// Blobs that were begun.
+    begun: AtomicU64,
     form: Form,
     state: Mutex<State>,
 }
@@ -108,7 +121,7 @@ impl ArchiveSink {
     ///
     /// # Errors
     ///
-    /// [`SinkError::Prepare`]
+    /// [`SinkError::NotAFile`], [`SinkError::Prepare`]
     pub fn docker(path: &Path, options: &WriteOptions) -> Result<Self, SinkError> {
         Self::new(path, Form::Docker(Box::new(options.clone())))
     }
@@ -117,33 +130,61 @@ impl ArchiveSink {
     ///
     /// # Errors
     ///
-    /// [`SinkError::Prepare`]
+    /// [`SinkError::NotAFile`], [`SinkError::Prepare`]
     pub fn oci(path: &Path) -> Result<Self, SinkError> {
         Self::new(path, Form::Oci)
     }
 
+    /// Finds out whether an archive can lie at `path`, and makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError::NotAFile`]; [`SinkError::Prepare`] if it cannot be looked at.
+    pub fn check(path: &Path) -> Result<(), SinkError> {
+        target(path).map(drop)
+    }
+
     fn new(path: &Path, form: Form) -> Result<Self, SinkError> {
-        let spool = Workshop::new_in(parent(path)).map_err(|source| SinkError::Prepare {
-            path: path.into(),
-            source,
-        })?;
+        let target = target(path)?;
+        let spool =
+            TemporaryDirectory::new_in(parent(&target)).map_err(SinkError::prepare(path))?;
         Ok(Self {
             path: path.into(),
+            target,
             spool,
+            begun: AtomicU64::new(0),
             form,
             state: Mutex::default(),
         })
     }
 
-    /// Writes the archive, syncs it, and renames it into its place.
-    ///
-    /// The report's list of images is empty for an OCI archive, in which nothing is changed.
+    /// Writes the archive, syncs it, and renames it into its place: [`ArchiveSink::complete`] and
+    /// [`CompleteArchive::show`].
     ///
     /// # Errors
     ///
     /// All of [`SinkError`]; what was at the path before is still there then.
     pub fn finish(self) -> Result<Report, SinkError> {
-        replace_from(&self.spool, &self.path, |file, _| self.write(file))
+        let complete = self.complete()?;
+        complete.show()?;
+        Ok(complete.report)
+    }
+
+    /// Writes the archive and syncs it, and leaves what is at its path as it is.
+    ///
+    /// # Errors
+    ///
+    /// All of [`SinkError`] but [`SinkError::Replace`].
+    pub fn complete(self) -> Result<CompleteArchive, SinkError> {
+        let file = self.spool.path().join("archive");
+        let report = fill_new(&file, &self.path, |archive, _| self.write(archive))?;
+        Ok(CompleteArchive {
+            file,
+            path: self.path,
+            target: self.target,
+            report,
+            _spool: self.spool,
+        })
     }
 
     fn write(&self, file: &mut File) -> Result<Report, SinkError> {
@@ -191,6 +232,10 @@ impl ArchiveSink {
             .join(format!("{}-{}", digest.algorithm_name(), digest.encoded()))
     }
 
+    fn cannot_spool(&self, error: io::Error) -> Error {
+        Error::io(format!("cannot spool {}", self.place()), error)
+    }
+
     fn place(&self) -> String {
         format!("what is written for `{}`", self.path.display())
     }
@@ -206,17 +251,65 @@ fn reference(name: &str) -> Result<Reference, SinkError> {
     }
 }
 
+impl SinkError {
+    pub(crate) fn prepare(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Prepare { path, source }
+    }
+
+    pub(crate) fn replace(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Replace { path, source }
+    }
+}
+
+/// An archive that is written and does not have its name yet. Dropped, it goes away.
+#[derive(Debug)]
+pub struct CompleteArchive {
+    file: PathBuf,
+    path: PathBuf,
+    target: PathBuf,
+    report: Report,
+    // The file lies in it.
+    _spool: TemporaryDirectory,
+}
+
+impl CompleteArchive {
+    /// What is in it. The list of images is empty for an OCI archive, in which nothing is changed.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Where it is to lie: where links at its path lead to.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Gives it its name, durably. Called again, it fails.
+    ///
+    /// # Errors
+    ///
+    /// [`SinkError::Replace`]
+    pub fn show(&self) -> Result<(), SinkError> {
+        show(&self.file, &self.target, &self.path)
+    }
+}
+
 impl Sink for ArchiveSink {
     fn has(&self, descriptor: &Descriptor) -> Result<bool, Error> {
         Ok(self.state().blobs.get(&descriptor.digest) == Some(&descriptor.size))
     }
 
     fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
-        let file = NamedTempFile::new_in(self.spool.path())
-            .map_err(|error| Error::io(format!("cannot spool {}", self.place()), error))?;
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let path = self.spool.path().join(format!("blob-{number}"));
+        let file = File::create_new(&path).map_err(|error| self.cannot_spool(error))?;
         Ok(Box::new(Writer {
             sink: self,
             file: HashingWriter::new(file, algorithm),
+            path: Begun(path),
         }))
     }
 
@@ -261,12 +354,23 @@ impl Source for ArchiveSink {
 
 struct Writer<'a> {
     sink: &'a ArchiveSink,
-    file: HashingWriter<NamedTempFile>,
+    file: HashingWriter<File>,
+    path: Begun,
+}
+
+/// A blob's file that goes away when dropped, unless it has another name by then.
+struct Begun(PathBuf);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.write(bytes);
+        written.map_err(|error| named(&self.sink.path, &error))
     }
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
@@ -275,14 +379,13 @@ impl Write for Writer<'_> {
 
 impl BlobWriter for Writer<'_> {
     fn finish(self: Box<Self>, expected: Option<&Descriptor>) -> Result<Written, Error> {
-        let (file, digest, size) = self.file.finish();
+        let Self { sink, file, path } = *self;
+        let (_, digest, size) = file.finish();
         let written = Written { digest, size };
         written.check(expected)?;
-        file.persist(self.sink.blob(&written.digest))
-            .map_err(|error| {
-                Error::io(format!("cannot spool {}", self.sink.place()), error.error)
-            })?;
-        self.sink.state().blobs.insert(written.digest.clone(), size);
+        fs::rename(&path.0, sink.blob(&written.digest))
+            .map_err(|error| sink.cannot_spool(error))?;
+        sink.state().blobs.insert(written.digest.clone(), size);
         Ok(written)
     }
 }

@@ -1,12 +1,12 @@
 //! Files of a layout: written whole or not at all, read within limits, listed in order.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use cooperage_image_spec::MAX_DOCUMENT_SIZE;
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use crate::host;
 
@@ -18,12 +18,22 @@ pub(crate) const TEMPORARY_PREFIX: &str = ".cooperage-";
 /// Files that systems without `flock` lock.
 pub(crate) const LOCK_NAMES: [&str; 2] = [".cooperage.blobs", ".cooperage.index"];
 
-/// Starts a file in `layout` that vanishes unless it is kept.
-pub(crate) fn temporary(layout: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new()
+/// A file that vanishes unless it is kept. Its errors are the system's own, and say nothing of the
+/// name that nobody gave it.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    pub(crate) file: File,
+    pub(crate) path: TempPath,
+}
+
+/// Starts a file in `layout`.
+pub(crate) fn temporary(layout: &Path) -> io::Result<Temporary> {
+    let (file, path) = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
         .rand_bytes(12)
-        .tempfile_in(layout)
+        .make_in(layout, host::create_private)?
+        .into_parts();
+    Ok(Temporary { file, path })
 }
 
 /// Whether what lies under `name` is to be replaced.
@@ -38,19 +48,19 @@ pub(crate) enum Existing {
 /// Puts a written file under its name in `directory`, durably: its bytes are on disk before its
 /// name is, and its name before this returns.
 pub(crate) fn keep(
-    file: NamedTempFile,
+    temporary: Temporary,
     directory: &Path,
     name: &str,
     existing: Existing,
 ) -> io::Result<()> {
-    host::set_file_mode(file.as_file())?;
-    file.as_file().sync_all()?;
+    host::set_file_mode(&temporary.file)?;
+    temporary.file.sync_all()?;
     let path = directory.join(name);
     match existing {
-        Existing::Replace => drop(file.persist(path)?),
-        Existing::Keep => match file.persist_noclobber(path) {
+        Existing::Replace => temporary.path.persist(path)?,
+        Existing::Keep => match temporary.path.persist_noclobber(path) {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
-            result => drop(result?),
+            result => result?,
         },
     }
     host::sync_directory(directory)
@@ -58,9 +68,9 @@ pub(crate) fn keep(
 
 /// Writes a small file of the layout itself.
 pub(crate) fn write(layout: &Path, name: &str, bytes: &[u8], existing: Existing) -> io::Result<()> {
-    let mut file = temporary(layout)?;
-    file.write_all(bytes)?;
-    keep(file, layout, name, existing)
+    let mut temporary = temporary(layout)?;
+    temporary.file.write_all(bytes)?;
+    keep(temporary, layout, name, existing)
 }
 
 /// Reads a document, whose size must be within the limit of documents.

@@ -3,12 +3,16 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{Lock, open_regular, set_directory_mode, set_file_mode, sync_directory};
+pub(crate) use unix::{
+    Lock, create_private, open_regular, set_directory_mode, set_file_mode, sync_directory,
+};
 
 #[cfg(not(unix))]
 mod portable;
 #[cfg(not(unix))]
-pub(crate) use portable::{Lock, open_regular, set_directory_mode, set_file_mode, sync_directory};
+pub(crate) use portable::{
+    Lock, create_private, open_regular, set_directory_mode, set_file_mode, sync_directory,
+};
 
 /// What a lock is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

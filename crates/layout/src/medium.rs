@@ -1,15 +1,15 @@
 //! A layout as Source and as Sink.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 
 use cooperage_blob::{BlobWriter, Error, Root, Sink, Source, Written};
 use cooperage_digest::{Algorithm, HashingWriter, VerifyError, VerifyingReader};
 use cooperage_image_spec::{Descriptor, annotations};
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use crate::early::EarlySync;
-use crate::files::{self, Existing};
+use crate::files::{self, Existing, Temporary};
 use crate::layout::BLOBS;
 use crate::{Layout, host};
 
@@ -82,7 +82,7 @@ impl Sink for Layout {
 
     fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
         let mut hold = self.protect()?;
-        let file = files::temporary(self.path()).map_err(|error| {
+        let Temporary { file, path } = files::temporary(self.path()).map_err(|error| {
             Error::io(
                 format!("cannot write to `{}`", self.path().display()),
                 error,
@@ -95,6 +95,7 @@ impl Sink for Layout {
         Ok(Box::new(Writer {
             bytes: HashingWriter::new(file, algorithm),
             early: EarlySync::default(),
+            path,
             layout,
         }))
     }
@@ -130,6 +131,14 @@ impl Sink for Layout {
 /// Counts as a writer until it is dropped.
 struct InFlight<'a>(&'a Layout);
 
+impl InFlight<'_> {
+    /// What the system said, with the layout that it said it of.
+    fn named(&self, error: &io::Error) -> io::Error {
+        let layout = self.0.path().display();
+        io::Error::new(error.kind(), format!("`{layout}`: {error}"))
+    }
+}
+
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.hold().writers -= 1;
@@ -137,22 +146,28 @@ impl Drop for InFlight<'_> {
 }
 
 struct Writer<'a> {
-    bytes: HashingWriter<BufWriter<NamedTempFile>>,
+    bytes: HashingWriter<BufWriter<File>>,
     early: EarlySync,
+    path: TempPath,
     // Dropped after the file.
     layout: InFlight<'a>,
 }
 
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.bytes.write(bytes)?;
-        let file = self.bytes.get_mut().get_ref().as_file();
-        self.early.wrote(file, taken as u64);
+        let taken = self
+            .bytes
+            .write(bytes)
+            .map_err(|error| self.layout.named(&error))?;
+        self.early
+            .wrote(self.bytes.get_mut().get_ref(), taken as u64);
         Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.bytes.flush()
+        self.bytes
+            .flush()
+            .map_err(|error| self.layout.named(&error))
     }
 }
 
@@ -162,14 +177,17 @@ impl BlobWriter for Writer<'_> {
         let Self {
             bytes,
             early,
+            path,
             layout: in_flight,
         } = *self;
         let layout = in_flight.0;
         let (file, digest, size) = bytes.finish();
         let written = Written { digest, size };
         written.check(expected)?;
-        let cannot_write =
-            |error| Error::io(format!("cannot write blob `{}`", written.digest), error);
+        let cannot_write = |error: io::Error| {
+            let error = in_flight.named(&error);
+            Error::io(format!("cannot write blob `{}`", written.digest), error)
+        };
         let file = file
             .into_inner()
             .map_err(|error| cannot_write(error.into_error()))?;
@@ -183,7 +201,7 @@ impl BlobWriter for Writer<'_> {
         let directory = format!("{BLOBS}/{}", written.digest.algorithm_name());
         let directory = layout.make_own_directory(&directory)?;
         files::keep(
-            file,
+            Temporary { file, path },
             &directory,
             written.digest.encoded(),
             Existing::Replace,

@@ -25,10 +25,13 @@
 //! # Ok::<(), cooperage_transport::ParseLocationError>(())
 //! ```
 
+mod complete;
 mod location;
+mod new_layout;
 mod read;
 mod write;
 
+pub use complete::{Completed, Destinations};
 pub use location::{Location, Medium, ParseLocationError};
 pub use read::{FindError, Opened};
-pub use write::{Destination, DestinationError, DestinationOptions, Finished};
+pub use write::{Destination, DestinationError, DestinationOptions, Finished, check_outputs};

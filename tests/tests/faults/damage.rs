@@ -243,7 +243,7 @@ fn layouts_with_flipped_bits_or_cut_short() {
     assert!(read().is_ok() && !is_broken(&at));
 }
 
-pub(crate) fn is_broken(layout: &Path) -> bool {
+fn is_broken(layout: &Path) -> bool {
     fsck(layout)
         .iter()
         .any(|fault| fault.severity() == Severity::Error)

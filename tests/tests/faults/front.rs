@@ -172,9 +172,39 @@ fn outputs_that_cannot_be_written() {
             &["--output", "oci:image", "--digest-file", "occupied/digest"],
             "occupied/digest",
         ),
+        (
+            &[
+                "--output",
+                "oci:new",
+                "--output",
+                "docker-archive:no/such/a.tar",
+            ],
+            "no/such/a.tar",
+        ),
+        (
+            &["--output", "oci:new", "--digest-file", "target"],
+            "`target`",
+        ),
+        (
+            &["--output", "oci:new", "--metadata-file", "/dev/full"],
+            "/dev/full",
+        ),
+        (
+            &["--output", "docker-archive:-"],
+            "an image is not built to standard output",
+        ),
+        (
+            &["--digest-file", "new", "--plan-file", "new"],
+            "are one place",
+        ),
     ] {
         front.run(args).fails(&[words]);
         assert_whole(&front.path("image"), "app:latest");
+        assert!(!front.path("new").exists(), "{args:?}");
+    }
+    for flag in ["--output", "--target"] {
+        let ran = front.run(&[flag, "foo"]).exits(2);
+        ran.says(&["error: invalid value 'foo'", "`foo`"]);
     }
     assert_eq!(
         fs::read(front.path("occupied")).expect("it stays"),

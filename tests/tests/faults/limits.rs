@@ -81,7 +81,7 @@ fn bombs_are_streamed_or_refused() {
         }
         // What unpacks it to look into it, in memory or in a temporary file.
         for (args, code) in [
-            (&["verify", "oci:layout:bomb:1"][..], 3),
+            (&["verify", "oci:layout:bomb:1"][..], 1),
             (&["ls", "oci:layout:bomb:1"], 1),
         ] {
             let Some(mut command) = bounded(at, args) else {
@@ -135,14 +135,8 @@ fn documents_over_the_limit() {
         .expect("there is room");
     let words = [blob.digest.as_str(), "too large for a document", "16777216"];
     try_in(at, &["copy", "oci:layout:huge", "oci:x"]).fails(&words);
-    for name in ["x/index.json", "c", "m"] {
-        assert!(
-            !at.join(name).exists()
-                || fs::read(at.join(name)).is_ok_and(|index| {
-                    String::from_utf8_lossy(&index).contains("\"manifests\":[]")
-                }),
-            "{name}"
-        );
+    for name in ["x", "c", "m"] {
+        assert!(!at.join(name).exists(), "{name}");
     }
 }
 

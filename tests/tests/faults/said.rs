@@ -1,12 +1,8 @@
 //! What people see of damage, and what is left of what was whole.
 
 use std::fs;
-use std::path::Path;
 
-use cooperage_blob::Source as _;
-use cooperage_layout::Layout;
-
-use crate::damage::{image, is_broken};
+use crate::damage::image;
 use crate::support::{good, snapshot, try_in};
 
 /// Each blob of a layout, cut short, with a flipped bit and gone.
@@ -30,7 +26,7 @@ fn damaged_blobs_are_said_by_digest() {
                 "expected",
                 "found",
             ]);
-            assert_empty_or_absent(&at.join("fresh"));
+            assert!(!at.join("fresh").exists());
             try_in(at, &["verify", "oci:layout"])
                 .exits(3)
                 .says(&["fault: ", digest.as_str()]);
@@ -131,7 +127,7 @@ fn damaged_archives_are_said_by_entry() {
                 Some(digest) => [digest, "caused by"],
                 None => [document.as_str(), "line 1, column 1: expected a value"],
             });
-            assert_empty_or_absent(&at.join("fresh"));
+            assert!(!at.join("fresh").exists());
         }
     }
 }
@@ -147,14 +143,4 @@ fn members(tar: &[u8]) -> Vec<(String, usize, Option<usize>)> {
         (path, place(entry.raw_header_position()), body)
     });
     entries.collect()
-}
-
-/// No image came into being there; the directory is removed.
-#[track_caller]
-fn assert_empty_or_absent(layout: &Path) {
-    if layout.join("index.json").exists() {
-        let fresh = Layout::open(layout).expect("a layout");
-        assert!(fresh.roots().expect("an index").is_empty() && !is_broken(layout));
-    }
-    let _ = fs::remove_dir_all(layout);
 }

@@ -4,6 +4,16 @@ use serde_json::json;
 
 use crate::support::{PLAN, Project};
 
+/// A plan of two platforms.
+pub(crate) const INDEX: &str = r#"{"plan":"index","version":1,"names":["app:1.0"]}
+{"image":{"platform":"linux/amd64"}}
+{"layer":{"name":"amd"}}
+{"path":"a","text":"1","mode":"0644"}
+{"image":{"platform":"linux/arm64"}}
+{"layer":{"name":"arm"}}
+{"path":"a","text":"2","mode":"0644"}
+"#;
+
 #[test]
 fn one_build_gives_one_digest_in_every_output() {
     let project = Project::new();
@@ -194,17 +204,7 @@ fn wrong_command_lines_are_told_from_failures() {
 #[test]
 fn several_platforms_make_an_index() {
     let project = Project::new();
-    project.write(
-        "index.plan",
-        r#"{"plan":"index","version":1,"names":["app:1.0"]}
-{"image":{"platform":"linux/amd64"}}
-{"layer":{"name":"amd"}}
-{"path":"a","text":"1","mode":"0644"}
-{"image":{"platform":"linux/arm64"}}
-{"layer":{"name":"arm"}}
-{"path":"a","text":"2","mode":"0644"}
-"#,
-    );
+    project.write("index.plan", INDEX);
     project
         .run(&["build", "index.plan", "-o", "oci:image"])
         .exits(0);

@@ -6,6 +6,8 @@ mod cost;
 mod docs;
 mod layers;
 mod look;
+#[cfg(unix)]
+mod outputs;
 mod support;
 mod unpack;
 mod verify;

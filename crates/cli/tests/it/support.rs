@@ -1,5 +1,6 @@
 //! A directory with a small project, and the program run in it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,6 +63,23 @@ impl Project {
         names(self.0.path())
     }
 
+    /// What lies in the project's directory, links not followed: files with their bytes.
+    pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let mut open = vec![self.0.path().to_owned()];
+        while let Some(at) = open.pop() {
+            for name in names(&at) {
+                let path = at.join(name);
+                let bytes = path.is_file().then(|| fs::read(&path).expect("a file"));
+                if bytes.is_none() {
+                    open.push(path.clone());
+                }
+                found.insert(path, bytes);
+            }
+        }
+        found
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cooperage"));
         command.current_dir(self.0.path());
@@ -74,6 +92,11 @@ impl Project {
 
     pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
         program::run(self.command().args(args), input)
+    }
+
+    /// The same with temporary files in another directory.
+    pub(crate) fn run_in_tmp(&self, tmp: &str, args: &[&str], input: &[u8]) -> Ran {
+        program::run(self.command().args(args).env("TMPDIR", tmp), input)
     }
 
     /// The digest of the image at a location.

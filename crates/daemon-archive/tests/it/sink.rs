@@ -80,21 +80,46 @@ fn what_was_there_stays_until_all_is_there() {
 fn what_was_left_behind_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
-    std::fs::create_dir(path(".archive-dead.spool")).unwrap();
-    std::fs::write(path(".archive-dead.spool/blob"), "half").unwrap();
-    std::fs::create_dir(path(".archive-mine")).unwrap();
+    std::fs::create_dir(path(".cooperage-dead.tmp")).unwrap();
+    std::fs::write(path(".cooperage-dead.tmp/blob"), "half").unwrap();
+    std::fs::create_dir(path(".cooperage-mine")).unwrap();
     let built = small(Family::Oci, Codec::None);
     let root = Root::named("app", built.descriptor.clone());
     let first = ArchiveSink::oci(&path("first.tar")).unwrap();
     copy(&built.memory, &root, &first, &CopyOptions::default()).unwrap();
     let second = ArchiveSink::oci(&path("second.tar")).unwrap();
-    assert!(!path(".archive-dead.spool").exists());
+    assert!(!path(".cooperage-dead.tmp").exists());
     first.finish().unwrap();
     copy(&built.memory, &root, &second, &CopyOptions::default()).unwrap();
     second.finish().unwrap();
     let mut names = listing(directory.path());
     names.sort();
-    assert_eq!(names, [".archive-mine", "first.tar", "second.tar"]);
+    assert_eq!(names, [".cooperage-mine", "first.tar", "second.tar"]);
+}
+
+/// A link stays, and what cannot be replaced is refused before anything is made.
+#[cfg(unix)]
+#[test]
+fn it_writes_where_links_lead_and_to_files_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("far")).unwrap();
+    std::os::unix::fs::symlink("far/x.tar", path("link")).unwrap();
+    ArchiveSink::oci(&path("link")).unwrap().finish().unwrap();
+    assert!(path("link").is_symlink() && path("far/x.tar").is_file());
+    for (other, words) in [
+        (path("far"), "a directory"),
+        ("/dev/null".into(), "a character device"),
+    ] {
+        for error in [
+            ArchiveSink::check(&other).unwrap_err(),
+            ArchiveSink::docker(&other, &WriteOptions::default()).unwrap_err(),
+        ] {
+            let start = format!("`{}` is {words}, and an archive", other.display());
+            assert!(error.to_string().starts_with(&start), "{error}");
+        }
+    }
+    assert_eq!(listing(directory.path()), ["far", "link"]);
 }
 
 #[cfg(unix)]

@@ -72,6 +72,15 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     ))
 }
 
+/// Makes a file, which must not be there yet.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+}
+
 /// There are no modes here.
 pub(crate) fn set_file_mode(_file: &File) -> io::Result<()> {
     Ok(())

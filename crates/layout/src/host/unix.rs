@@ -87,6 +87,16 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     ))
 }
 
+/// Makes a file for this user alone, which must not be there yet.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
 /// 0644, whatever the umask.
 pub(crate) fn set_file_mode(file: &File) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o644))
