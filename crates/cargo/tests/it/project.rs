@@ -71,9 +71,20 @@ impl Project {
 
     #[track_caller]
     pub(crate) fn refused(&self, arguments: &[&str], expect: &str) {
+        self.fails(1, arguments, expect);
+    }
+
+    /// The arguments themselves are wrong.
+    #[track_caller]
+    pub(crate) fn misused(&self, arguments: &[&str], expect: &str) {
+        self.fails(2, arguments, expect);
+    }
+
+    #[track_caller]
+    fn fails(&self, code: i32, arguments: &[&str], expect: &str) {
         let output = self.command(arguments).output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(
             said.contains(expect),
             "{arguments:?}: expected `{expect}` in:\n{said}"
@@ -159,7 +170,7 @@ fn what_cannot_be_packed_is_named() {
         &["--manifest-path=x/Cargo.toml"],
         "there is no manifest at `x/Cargo.toml`",
     );
-    several.refused(
+    several.misused(
         &["--bin=one", "--target=x86_64-apple-darwin"],
         "target `x86_64-apple-darwin` is not Linux",
     );
