@@ -174,7 +174,7 @@ fn what_cannot_be_packed_is_named() {
         &["--bin=one", "--target=x86_64-apple-darwin"],
         "target `x86_64-apple-darwin` is not Linux",
     );
-    several.refused(
+    several.misused(
         &["--bin=one", "--platform=linux/arm64"],
         "`linux/arm64` is a platform: expected the cargo target to build for it, such as `aarch64-unknown-linux-musl`",
     );
