@@ -198,7 +198,7 @@ fn what_cannot_be_packed_is_named() {
         &["--bin=one", "--target=powerpc64-unknown-linux-gnu"],
         "target `powerpc64-unknown-linux-gnu` is not installed: run `rustup target add powerpc64-unknown-linux-gnu`",
     );
-    several.refused(&["--bin=one", "--output=ftp:x"], "`ftp:x` names no medium");
+    several.misused(&["--bin=one", "--output=ftp:x"], "`ftp:x` names no medium");
     several.refused(
         &["--bin=one", "--tag=A B"],
         "`A B` cannot be an image's name",
