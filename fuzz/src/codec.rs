@@ -61,9 +61,14 @@ fn check(codec: Codec, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let limit = (4 << 20) + 2 * bytes.len();
     let whole = memory::within(limit, || read(decoder(codec, bytes)));
     let ragged = read(decoder(codec, RaggedReader::new(bytes, 5)));
-    assert!(whole.1 == ragged.1, "bytes do not depend on how they come");
     let texts = [&whole.0, &ragged.0].map(|end| end.as_ref().err().map(ToString::to_string));
     assert_eq!(texts[0].is_some(), texts[1].is_some(), "{texts:?}");
+    // Of a frame with a fault libzstd gives nothing where all of it came at once.
+    let is_same = match whole.0 {
+        Ok(()) => whole.1 == ragged.1,
+        Err(_) => whole.1.starts_with(&ragged.1) || ragged.1.starts_with(&whole.1),
+    };
+    assert!(is_same, "bytes do not depend on how they come");
     let found = sniffing_decoder(bytes).map(|(codec, _)| codec).ok();
     match whole.0 {
         Ok(()) => {

@@ -7,19 +7,23 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use cooperage_testkit::program::target_of;
 use cooperage_testkit::{golden, peers};
 
 /// What the program prints with some features on: the digest of flate2's bytes, after the digests
 /// of ours were compared with the workspace's own.
 fn check(features: &str) -> String {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("features/Cargo.toml");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("features");
+    let tmp = env!("CARGO_TARGET_TMPDIR");
+    let target = Path::new(tmp).join("features");
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--locked", "--features", features])
         .arg("--manifest-path")
         .arg(manifest)
         .arg("--target-dir")
         .arg(target)
+        // What no feature reaches was built for this workspace already.
+        .env("CARGO_BUILD_BUILD_DIR", target_of(tmp))
         // What is switched on is what a user's crates ask for, not what this run was started with.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

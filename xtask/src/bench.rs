@@ -93,9 +93,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let workloads = chosen
         .into_iter()
         .map(|workload| {
-            let mut tools = tools.clone();
-            tools.retain(|tool| workload.name != "mix" || !begins(&tool.name, &args.not_mix));
-            measure_one(workload, &tools, args.runs, &launcher, &home)
+            let is_out = |tool: &Tool| workload.name == "mix" && begins(&tool.name, &args.not_mix);
+            let (out, tools): (Vec<Tool>, Vec<Tool>) = tools.iter().cloned().partition(is_out);
+            let mut measured = measure_one(workload, &tools, args.runs, &launcher, &home)?;
+            measured.left_out = out.into_iter().map(|tool| tool.name).collect();
+            Ok(measured)
         })
         .collect::<Result<Vec<_>>>()?;
     let results = Results {
@@ -153,6 +155,7 @@ fn measure_one(
         files: made.files,
         bytes: made.bytes,
         rows,
+        left_out: Vec::new(),
     })
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +16,7 @@ use crate::build::{Binary, Builder, cargo_program, common_arguments};
 use crate::metadata::Scope;
 use crate::report::{Reporter, Summary};
 use crate::settings::Settings;
+use crate::stdout::print;
 use crate::{ImageArgs, OutputArgs, env, labels, leaks, metadata, output, project};
 
 /// Builds a package's binary, makes an image of it and writes that where `args` say.
@@ -54,9 +54,9 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
     let mut summary = Summary::new(package, &bin, &plan);
     let files = Files::begin(&args.output)?;
     if args.output.print_plan {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        plan.write_to(&mut out)?;
-        out.flush()?;
+        let mut bytes = Vec::new();
+        plan.write_to(&mut bytes)?;
+        print(&bytes)?;
         files.show(&plan, None)?.into_iter().for_each(Shown::keep);
         return Ok(summary);
     }

@@ -65,6 +65,7 @@ mod rule_text;
 pub mod settings;
 pub mod signals;
 pub mod stderr;
+pub mod stdout;
 pub mod surroundings;
 mod table;
 pub mod target;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::args::{Format, OutputArgs};
 use crate::progress::Bars;
 use crate::stderr::say;
+use crate::stdout::print;
 
 /// What was made.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -161,16 +162,16 @@ impl Reporter {
         for warning in &summary.warnings {
             self.warn(warning);
         }
-        let mut out = io::stdout().lock();
+        let mut out = Vec::new();
         match self.format {
             Format::Json => {
                 serde_json::to_writer_pretty(&mut out, summary)?;
-                writeln!(out)?;
+                out.push(b'\n');
             }
             Format::Text if self.quiet => {}
             Format::Text => text(summary, &mut out)?,
         }
-        Ok(())
+        print(&out)
     }
 }
 

@@ -1,12 +1,12 @@
 //! What all commands share: where results go, and who is told of progress.
 
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
 use anyhow::Result;
 use cooperage_blob::{CopyOptions, NoProgress, Progress};
 use cooperage_cargo::progress::Bars;
 use cooperage_cargo::stderr::say;
+use cooperage_cargo::stdout::print;
 use cooperage_commit::Formed;
 use serde_json::Value;
 
@@ -106,15 +106,4 @@ fn print_json(value: &Value) -> Result<()> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     print(&bytes)
-}
-
-/// Writes to standard output. A reader who has seen enough and closed it has not made us fail.
-pub(crate) fn print(bytes: &[u8]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(anyhow::Error::new(error).context("cannot write to standard output"))
-        }
-        _ => Ok(()),
-    }
 }

@@ -12,7 +12,7 @@ use cooperage_image_spec::{
 use cooperage_transport::Location;
 use serde_json::{Value, json};
 
-use crate::context::{self, Context, Outcome};
+use crate::context::{Context, Outcome};
 use crate::media;
 use crate::text::{bytes, chain, printable};
 
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &InspectArgs, context: &Context) -> Result<Outcome> {
     let source = opened.source();
     if let Some(raw) = args.raw {
         let bytes = document(raw, source, &root.descriptor, args)?;
-        context::print(&bytes)?;
+        cooperage_cargo::stdout::print(&bytes)?;
         return Ok(Outcome::Done);
     }
     let names: Vec<String> = opened

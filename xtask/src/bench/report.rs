@@ -30,6 +30,8 @@ pub(super) struct Measured {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) rows: Vec<Row>,
+    /// The names of the tools that were not asked to do it.
+    pub(super) left_out: Vec<String>,
 }
 
 const BEGIN: &str = "<!-- results: `cargo xtask bench --save` writes what stands from here -->\n";
@@ -71,8 +73,12 @@ pub(super) fn markdown(results: &Results) -> String {
         "Peak memory is that of a tool's largest process; a process that does nothing shows {:.1} MiB.",
         mebibytes(results.floor)
     );
+    let _ = writeln!(
+        out,
+        "A tool that keeps every core busy all the time takes 1.00 of its bound, the CPU time divided by the cores."
+    );
     for measured in &results.workloads {
-        workload(measured, &mut out);
+        workload(measured, results.machine.cores, &mut out);
     }
     let cpu = median(results.commit.iter().map(|sample| sample.cpu).collect());
     if cpu.is_finite() {
@@ -88,7 +94,7 @@ pub(super) fn markdown(results: &Results) -> String {
     out.trim_end().to_owned()
 }
 
-fn workload(measured: &Measured, out: &mut String) {
+fn workload(measured: &Measured, cores: usize, out: &mut String) {
     let runs = measured.rows.first().map_or(0, |row| row.runs.len());
     let _ = writeln!(
         out,
@@ -99,11 +105,21 @@ fn workload(measured: &Measured, out: &mut String) {
         count(measured.bytes) / 1e6
     );
     let ours: Vec<_> = measured.rows.iter().filter(|row| row.is_ours).collect();
-    let mut head = ["tool", "wall s", "CPU s", "peak MiB", "size MB"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut head = [
+        "tool",
+        "wall s",
+        "CPU s",
+        "of its bound",
+        "peak MiB",
+        "size MB",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for row in ours.iter().take(2) {
-        head.push(format!("{} is … times as fast (CPU)", row.tool));
+        head.push(format!(
+            "{} is … times as fast (CPU), … of its size",
+            row.tool
+        ));
     }
     let mut lines = vec![head];
     for row in &measured.rows {
@@ -112,16 +128,32 @@ fn workload(measured: &Measured, out: &mut String) {
             title(row),
             format!("{:.3}", figure(|sample| sample.wall)),
             format!("{:.2}", figure(|sample| sample.cpu)),
+            format!(
+                "{:.2}",
+                row.median(|sample| sample.wall * count(cores as u64) / sample.cpu)
+            ),
             format!("{:.1}", figure(|sample| mebibytes(sample.memory))),
             format!("{:.2}", figure(|sample| count(sample.size) / 1e6)),
         ];
         for own in ours.iter().take(2) {
             let ratio = own.against(row);
-            cells.push(format!("{:.2} ({:.2})", ratio.wall, ratio.cpu));
+            cells.push(format!(
+                "{:.2} ({:.2}), {:.3}",
+                ratio.wall,
+                ratio.cpu,
+                1.0 / ratio.size
+            ));
         }
         lines.push(cells);
     }
     table(&lines, out);
+    if !measured.left_out.is_empty() {
+        let _ = writeln!(
+            out,
+            "\nNot measured with it, since they would take minutes: {}.",
+            measured.left_out.join("; ")
+        );
+    }
 }
 
 fn title(row: &Row) -> String {

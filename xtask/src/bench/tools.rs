@@ -60,8 +60,8 @@ pub(super) fn all(cooperage: &Path, home: &Path, others: &[String]) -> anyhow::R
     let mut tools = vec![
         ours("cooperage gzip", "gzip-1", None, true),
         ours("cooperage zstd", "zstd-1", None, true),
-        ours("cooperage gzip, level 4", "gzip-1", Some(4), true),
         ours("cooperage gzip-2", "gzip-2", None, true),
+        ours("cooperage zstd, level 1", "zstd-1", Some(1), true),
         ours("cooperage gzip, not folded", "gzip-1", None, false),
     ];
     let mut add = |name: &str, version: String, way| {
@@ -77,10 +77,19 @@ pub(super) fn all(cooperage: &Path, home: &Path, others: &[String]) -> anyhow::R
             add(name, version, Way::Umoci(umoci));
         }
     }
-    if let Some(program) = peers::buildah(Generation::Stable) {
-        let version = first_line(&program, &["--version"]);
-        let store = home.join("buildah");
-        add("buildah commit", version, Way::Buildah { program, store });
+    for (generation, name, store) in [
+        (
+            Generation::Modern,
+            "buildah commit, modern",
+            "buildah-modern",
+        ),
+        (Generation::Stable, "buildah commit, elder", "buildah"),
+    ] {
+        if let Some(program) = peers::buildah(generation) {
+            let version = first_line(&program, &["--version"]);
+            let store = home.join(store);
+            add(name, version, Way::Buildah { program, store });
+        }
     }
     let tar = "tar --create --sort=name --format=posix --pax-option=delete=atime,delete=ctime \
                --numeric-owner --directory=\"$SRC\" .";

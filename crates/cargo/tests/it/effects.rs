@@ -28,6 +28,32 @@ fn layers(summary: &Value) -> &[Value] {
     summary["images"][0]["layers"].as_array().expect("layers")
 }
 
+/// Whoever reads, and stops reading before anything was said, has not made the image fail; a disk
+/// that takes no answer has.
+#[test]
+#[cfg(target_os = "linux")]
+fn standard_output_may_be_closed_and_not_full() {
+    let project = Project::new(HELLO);
+    for arguments in [&[][..], &["--format=json"], &["--print-plan"]] {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = project.command(arguments);
+        let output = command.stdout(closed).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}:\n{said}");
+
+        let full = std::fs::File::create("/dev/full").expect("it can be opened");
+        let mut command = project.command(arguments);
+        let output = command.stdout(full).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}:\n{said}");
+        assert!(
+            said.contains("cannot write to standard output"),
+            "{arguments:?}:\n{said}"
+        );
+    }
+}
+
 #[test]
 fn what_was_made_is_printed() {
     let project = Project::new(&[HELLO[0], ("src/main.rs", "fn main() { let unused = 1; }\n")]);

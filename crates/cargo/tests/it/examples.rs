@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cooperage_testkit::docker::{self, Store};
 use cooperage_testkit::http;
+use cooperage_testkit::program::target_of;
 use serde_json::Value;
 
 use crate::project::{Project, finish};
@@ -84,12 +85,7 @@ fn a_workspace_packs_itself_by_its_own_xtask() {
     let main = std::fs::read_to_string(main).expect("it is there");
     assert_eq!(main.lines().count(), 5, "it is said to be five lines long");
     let archive = project.path("greeter.tar");
-    let target = std::env::current_exe().expect("it is known");
-    let target = target
-        .ancestors()
-        .nth(3)
-        .expect("tests lie three deep")
-        .join("own-xtask");
+    let target = target_of(env!("CARGO_TARGET_TMPDIR"));
     // What the program is given is what makes this its xtask's run and not that of our own.
     let template = project.command(&[]);
     let mut command = Command::new("cargo");
@@ -107,9 +103,10 @@ fn a_workspace_packs_itself_by_its_own_xtask() {
         command.env_remove(name);
     }
     command
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target.join("own-xtask"))
+        // Most of it was built for this workspace already.
+        .env("CARGO_BUILD_BUILD_DIR", target)
         .env("CARGO_NET_OFFLINE", "true");
-    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     let summary = finish(&mut command);
     assert_eq!(
         (&summary["package"], &summary["version"]),
