@@ -73,7 +73,13 @@ pub fn cosign() -> Option<Program> {
 /// Any other program of the machine itself, such as `pigz`, `bsdtar` or `setcap`.
 #[must_use]
 pub fn tool(name: &str) -> Option<Program> {
-    find(Generation::Stable, name, Way::Direct)
+    tool_of(Generation::Stable, name)
+}
+
+/// As [`tool`], of either generation.
+#[must_use]
+pub fn tool_of(generation: Generation, name: &str) -> Option<Program> {
+    find(generation, name, Way::Direct)
 }
 
 /// As [`tool`], for what root alone may do with it: to anybody else it is missing.

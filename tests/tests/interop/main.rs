@@ -7,6 +7,7 @@
 )]
 
 mod command;
+mod debian;
 mod folding;
 mod forms;
 mod http;
@@ -28,6 +29,7 @@ fn main() -> std::process::ExitCode {
         ours::tables(),
         unpackers::tables(),
         theirs::tables(),
+        debian::tables(),
         streams::tables(),
     ];
     matrix::run(&tables.into_iter().flatten().collect::<Vec<_>>())

@@ -8,6 +8,8 @@ mod layouts;
 mod lines;
 mod pushed;
 
+use std::fmt;
+
 use cooperage_testkit::peers::Generation;
 
 pub(crate) use layouts::oci;
@@ -32,6 +34,13 @@ pub(crate) fn tables() -> Vec<Table> {
     );
     archives::rows(&mut archives);
     engines::rows(&mut archives);
+    let mut copied = Rows::new(
+        "copied",
+        "Our archives, copied by skopeo",
+        include_str!("ours/copied.md"),
+        &[layouts::Origin::OciArchive, layouts::Origin::DockerArchive],
+    );
+    archives::copied(&mut copied);
     let mut zstd = Rows::new(
         "zstd",
         "Our docker archives with zstd layers as they are",
@@ -57,6 +66,7 @@ pub(crate) fn tables() -> Vec<Table> {
     vec![
         layouts.finish(),
         archives.finish(),
+        copied.finish(),
         zstd.finish(),
         pushed.finish(),
         layer_rows.finish(),
@@ -64,14 +74,14 @@ pub(crate) fn tables() -> Vec<Table> {
 }
 
 /// `row` once for each generation, which stands behind its name.
-fn both(
-    rows: &mut Rows<Form>,
+fn both<C: Copy + fmt::Display + Send + Sync + 'static>(
+    rows: &mut Rows<C>,
     name: &str,
-    row: impl Fn(Generation, Form) -> crate::matrix::Seen + Copy + Send + Sync + 'static,
+    row: impl Fn(Generation, C) -> crate::matrix::Seen + Copy + Send + Sync + 'static,
 ) {
     for generation in Generation::ALL {
-        rows.row(format!("{name}/{generation}"), move |form| {
-            row(generation, form)
+        rows.row(format!("{name}/{generation}"), move |column| {
+            row(generation, column)
         });
     }
 }

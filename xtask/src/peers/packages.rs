@@ -27,6 +27,7 @@ pub(super) const STABLE: &[&str] = &[
     // Reads the schema of plans.
     "python3-jsonschema",
     "strace",
+    "tar",
     // Other readers and writers of the same codecs.
     "isal",
     "libdeflate-tools",
@@ -51,11 +52,13 @@ const MODERN: &[&str] = &[
     "docker-cli",
     "docker-registry",
     "docker.io",
+    "libarchive-tools",
     "libcap2-bin",
     "oras",
     "podman",
     "runc",
     "skopeo",
+    "tar",
     "umoci",
     // Rust for two platforms: an installation by rustup has but its own target.
     "cargo",
@@ -193,7 +196,13 @@ pub(super) const PEERS: &[Peer] = &[
         ..peer("cosign", "cosign", "usr/bin/cosign", "3")
     },
     tool("busybox-static", "bin/busybox", "true"),
-    tool("libarchive-tools", "usr/bin/bsdtar", "--version"),
+    peer(
+        "libarchive-tools",
+        "libarchive-tools",
+        "usr/bin/bsdtar",
+        "3.7",
+    ),
+    peer("GNU tar", "tar", "bin/tar", "1.35"),
     tool("libcap2-bin", "sbin/getcap", "/dev/null"),
     tool("attr", "usr/bin/getfattr", "--version"),
     tool("python3", "usr/bin/python3", "--version"),

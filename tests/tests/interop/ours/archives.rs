@@ -3,6 +3,7 @@
 use cooperage_testkit::peers::{self, Generation};
 
 use super::both;
+use super::layouts::{Medium, Origin, comes_back, same_image};
 use crate::forms::Form;
 use crate::matrix::{Here as _, Rows, Seen};
 use crate::reasons::Answer as _;
@@ -16,6 +17,38 @@ pub(super) fn rows(rows: &mut Rows<Form>) {
         "skopeo-copies-docker-archive-as-oci-archive",
         copies_docker_archive_as_oci,
     );
+}
+
+/// The form of the image in the archives that are copied everywhere: once with each medium is enough.
+const FORM: Form = Form::OciGzip;
+
+pub(super) fn copied(rows: &mut Rows<Origin>) {
+    both(rows, "skopeo-inspects", inspects);
+    for medium in Medium::ALL {
+        let name = format!("skopeo-copies-to-and-back-from-{medium}");
+        both(rows, &name, move |generation, of| {
+            comes_back(generation, of, medium, FORM)
+        });
+    }
+}
+
+fn inspects(generation: Generation, of: Origin) -> Seen {
+    let skopeo = peers::skopeo(generation).here()?;
+    let image = FORM.image()?;
+    let place = of.place(FORM, &image, &format!("{generation}-inspects"));
+    let config = ["inspect", "--config", "--raw", &place];
+    same_image(&image, skopeo.run(config).or_refused()?.as_bytes());
+    let said = skopeo.run(["inspect", &place]).or_refused()?;
+    let said: serde_json::Value = serde_json::from_str(&said).expect("skopeo prints JSON");
+    assert_eq!(said["Os"], "linux");
+    assert_eq!(said["Env"], serde_json::json!(["A=b"]));
+    let layers = said["Layers"].as_array().expect("they are listed");
+    assert_eq!(layers.len(), image.manifest().layers.len());
+    // Of a docker archive it makes a manifest of its own.
+    if of == Origin::OciArchive {
+        assert_eq!(said["Digest"], image.digest());
+    }
+    Ok(())
 }
 
 /// What `skopeo copy` brings from `from` into a directory of its own, digests kept if `keep`.

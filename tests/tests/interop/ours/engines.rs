@@ -1,9 +1,14 @@
 //! Engines over our archives: what they load, under which ID, and that it runs.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cooperage_blob::Source as _;
+use cooperage_daemon_archive::{OciArchive, ReadOptions};
+use cooperage_digest::Digest;
 use cooperage_testkit::containerd::Containerd;
 use cooperage_testkit::docker::{self, Store};
 use cooperage_testkit::peers::{Failed, Generation};
@@ -134,9 +139,11 @@ fn docker_loads(store: Store, archive: Archive, form: Form) -> Seen {
     let names = docker.load(&path).or_refused()?;
     assert_eq!(names, [format!("{name}:latest")]);
     assert_eq!(docker.run(&names[0], &[]).or_refused()?, SAYS);
-    // The other store knows an image by its manifest.
-    if store != Store::ModernContainerd {
-        let said = docker.inspect(&names[0]).or_refused()?;
+    let said = docker.inspect(&names[0]).or_refused()?;
+    // The other store knows an image by its manifest, or by its index.
+    if store == Store::ModernContainerd {
+        assert_eq!(said["Id"], digest_in(&path).as_str());
+    } else {
         let image = archive.image(form)?;
         assert_eq!(said["Id"], image.manifest().config.digest.as_str());
     }
@@ -162,7 +169,36 @@ fn containerd_imports(generation: Generation, archive: Archive, form: Form) -> S
     let name = format!("docker.io/library/{short}:latest");
     import(containerd, &path, archive, &name).or_refused()?;
     assert_eq!(containerd.run(&name, &[]).or_refused()?, SAYS);
+    let listed = ["images", "list", &format!("name=={name}")];
+    let listed = containerd.client().run(listed).or_refused()?;
+    let digest = match archive {
+        // The name was given to all that the archive holds.
+        Archive::Oci => Digest::of(&index_in(&path)),
+        _ => digest_in(&path),
+    };
+    assert!(listed.contains(digest.as_str()), "{listed}");
     Ok(())
+}
+
+/// The digest under which the archive names its image: that of its manifest, or of its index.
+fn digest_in(archive: &Path) -> Digest {
+    let archive = OciArchive::open(archive, &ReadOptions::default()).expect("we wrote it");
+    let roots = archive.roots().expect("we wrote it");
+    roots[0].descriptor.digest.clone()
+}
+
+/// The `index.json` of an archive.
+fn index_in(archive: &Path) -> Vec<u8> {
+    let mut archive = tar::Archive::new(File::open(archive).expect("we wrote it"));
+    let mut entries = archive
+        .entries()
+        .expect("a tar")
+        .map(|it| it.expect("a tar"));
+    let index = entries.find(|it| it.path_bytes().as_ref() == b"index.json");
+    let mut bytes = Vec::new();
+    let read = index.expect("it has one").read_to_end(&mut bytes);
+    read.expect("it is whole");
+    bytes
 }
 
 /// An OCI archive says a name alone, a docker archive a whole reference.

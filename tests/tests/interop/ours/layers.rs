@@ -10,7 +10,7 @@ use cooperage_tarball::{
     Attributes, BlockRules, Content, Entry, ReadOptions, Tree, TreePath, fold, plan_blocks,
 };
 use cooperage_testkit::listing::{self, Listing};
-use cooperage_testkit::peers::{self, Program};
+use cooperage_testkit::peers::{self, Generation, Program};
 use cooperage_testkit::tree_listing;
 
 use super::lines::{expected, in_one_form, shown};
@@ -63,18 +63,19 @@ impl Stored {
 /// A reader of tars.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Reader {
-    Bsdtar,
-    GnuTar,
+    Bsdtar(Generation),
+    GnuTar(Generation),
+    /// The machine's own alone: the modern root has none.
     Python,
-    /// Go's, which flattens a whole image.
+    /// Go's, which flattens a whole image; modern alone.
     Crane,
 }
 
 impl fmt::Display for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Bsdtar => "bsdtar",
-            Self::GnuTar => "gnu-tar",
+            Self::Bsdtar(_) => "bsdtar",
+            Self::GnuTar(_) => "gnu-tar",
             Self::Python => "python-tarfile",
             Self::Crane => "crane-export",
         })
@@ -86,21 +87,36 @@ pub(super) fn columns() -> Vec<Part> {
     kinds.chain([Part::Large]).collect()
 }
 
-pub(super) fn rows(rows: &mut Rows<Part>) {
-    for reader in [Reader::Bsdtar, Reader::GnuTar, Reader::Python] {
-        rows.row(format!("{reader}-lists/none"), move |part| {
-            lists(reader, part)
-        });
+impl Reader {
+    const ALL: [Self; 6] = [
+        Self::Bsdtar(Generation::Stable),
+        Self::Bsdtar(Generation::Modern),
+        Self::GnuTar(Generation::Stable),
+        Self::GnuTar(Generation::Modern),
+        Self::Python,
+        Self::Crane,
+    ];
+
+    fn generation(self) -> Generation {
+        match self {
+            Self::Bsdtar(generation) | Self::GnuTar(generation) => generation,
+            Self::Python => Generation::Stable,
+            Self::Crane => Generation::Modern,
+        }
     }
-    for reader in [
-        Reader::Bsdtar,
-        Reader::GnuTar,
-        Reader::Python,
-        Reader::Crane,
-    ] {
+}
+
+pub(super) fn rows(rows: &mut Rows<Part>) {
+    for reader in Reader::ALL {
+        let generation = reader.generation();
+        // It extracts all or nothing.
+        if reader != Reader::Crane {
+            let name = format!("{reader}-lists/none/{generation}");
+            rows.row(name, move |part| lists(reader, part));
+        }
         for stored in Stored::ALL {
             let see = move |part| extracts(reader, stored, part);
-            rows.row(format!("{reader}-extracts/{stored}"), see);
+            rows.row(format!("{reader}-extracts/{stored}/{generation}"), see);
         }
     }
 }
@@ -184,8 +200,8 @@ tar.extractall(sys.argv[2], numeric_owner=True)
 
 fn program(reader: Reader) -> Result<Program, Otherwise> {
     match reader {
-        Reader::Bsdtar => peers::tool("bsdtar").here(),
-        Reader::GnuTar => peers::tool("tar").here(),
+        Reader::Bsdtar(generation) => peers::tool_of(generation, "bsdtar").here(),
+        Reader::GnuTar(generation) => peers::tool_of(generation, "tar").here(),
         Reader::Python => peers::tool("python3").here(),
         Reader::Crane => peers::crane().here(),
     }
@@ -197,8 +213,8 @@ fn lines(reader: Reader, tar: &Path) -> Result<Vec<String>, Otherwise> {
     let program = program(reader)?;
     let tar = tar.to_str().expect("tests name their files in UTF-8");
     let words: &[&str] = match reader {
-        Reader::Bsdtar => &["--numeric-owner", "-tvf", tar],
-        Reader::GnuTar => &["--numeric-owner", "--quoting-style=literal", "-tvf", tar],
+        Reader::Bsdtar(_) => &["--numeric-owner", "-tvf", tar],
+        Reader::GnuTar(_) => &["--numeric-owner", "--quoting-style=literal", "-tvf", tar],
         _ => &["-c", LIST, tar],
     };
     let output = program.command(words).output().expect("it starts");
@@ -240,8 +256,8 @@ fn extracted(reader: Reader, stored: Stored) -> Result<Listing, Otherwise> {
     let file = layer(stored).display().to_string();
     let to = directory.display().to_string();
     let words = match reader {
-        Reader::Bsdtar => vec!["--numeric-owner", "-xpf", &file, "-C", &to],
-        Reader::GnuTar => {
+        Reader::Bsdtar(_) => vec!["--numeric-owner", "-xpf", &file, "-C", &to],
+        Reader::GnuTar(_) => {
             let xattrs = ["--xattrs", "--xattrs-include=*", "--numeric-owner"];
             [&xattrs[..], &["-xpf", &file, "-C", &to]].concat()
         }

@@ -1,4 +1,4 @@
-//! skopeo and umoci over our layouts.
+//! skopeo and umoci over our layouts, and what skopeo copies from there.
 
 use std::fmt;
 use std::path::Path;
@@ -25,9 +25,10 @@ use crate::{servers, unpackers};
 pub(super) fn rows(rows: &mut Rows<Form>) {
     both(rows, "skopeo-inspects", inspects);
     for medium in Medium::ALL {
-        let take = move |generation, form| copied(generation, medium, form).map(drop);
+        let of = Origin::Layout;
+        let take = move |generation, form| copied(generation, of, medium, form).map(drop);
         both(rows, &format!("skopeo-copies-to-{medium}"), take);
-        let back = move |generation, form| comes_back(generation, medium, form);
+        let back = move |generation, form| comes_back(generation, of, medium, form);
         both(rows, &format!("skopeo-copies-back-from-{medium}"), back);
     }
     both(rows, "umoci-unpacks", umoci_unpacks);
@@ -60,9 +61,40 @@ fn inspects(generation: Generation, form: Form) -> Seen {
     Ok(())
 }
 
+/// What skopeo copies from: any medium of ours.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Origin {
+    Layout,
+    OciArchive,
+    DockerArchive,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Layout => "layout",
+            Self::OciArchive => "oci-archive",
+            Self::DockerArchive => "docker-archive",
+        })
+    }
+}
+
+impl Origin {
+    /// The image there, as skopeo names the place; archives are written, for `whom`.
+    pub(super) fn place(self, form: Form, image: &Image, whom: &str) -> String {
+        let name = format!("{self}-{whom}-{form}");
+        let path = match self {
+            Self::Layout => return oci(form, image),
+            Self::OciArchive => image.oci_archive_as(&name),
+            Self::DockerArchive => image.docker_archive_as(&name, &form.write_options()),
+        };
+        format!("{self}:{}", path.display())
+    }
+}
+
 /// Where skopeo copies to.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Medium {
+pub(super) enum Medium {
     Dir,
     Oci,
     OciArchive,
@@ -87,7 +119,7 @@ impl fmt::Display for Medium {
 }
 
 impl Medium {
-    const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Dir,
         Self::Oci,
         Self::OciArchive,
@@ -100,19 +132,26 @@ impl Medium {
     ];
 
     /// What is copied there.
-    fn image(self, generation: Generation, form: Form) -> Result<Arc<Image>, Otherwise> {
+    fn image(
+        self,
+        generation: Generation,
+        of: Origin,
+        form: Form,
+    ) -> Result<Arc<Image>, Otherwise> {
         match self {
-            Self::Daemon(_) => form.image_for(&format!("skopeo-{generation}")),
+            Self::Daemon(_) => form.image_for(&format!("skopeo-{generation}-{of}")),
             _ => form.image(),
         }
     }
 
-    /// Whether it keeps documents and layers as they are.
-    fn keeps_digests(self) -> bool {
-        matches!(
+    /// Whether it keeps documents and layers as they are; of a docker archive skopeo makes other
+    /// documents in any case.
+    fn keeps_digests(self, of: Origin) -> bool {
+        let keeps = matches!(
             self,
             Self::Dir | Self::Oci | Self::OciArchive | Self::Registry
-        )
+        );
+        keeps && of != Origin::DockerArchive
     }
 }
 
@@ -142,9 +181,14 @@ impl Copied {
 }
 
 /// A place of that kind where nothing is yet.
-fn fresh(generation: Generation, medium: Medium, form: Form) -> Result<Copied, Otherwise> {
+fn fresh(
+    generation: Generation,
+    of: Origin,
+    medium: Medium,
+    form: Form,
+) -> Result<Copied, Otherwise> {
     let skopeo = peers::skopeo(generation).here()?;
-    let name = format!("skopeo-{generation}-{form}");
+    let name = format!("skopeo-{generation}-{of}-{form}");
     // See `oci`.
     let after = if form.is_docker() {
         String::new()
@@ -189,29 +233,40 @@ fn fresh(generation: Generation, medium: Medium, form: Form) -> Result<Copied, O
     })
 }
 
-/// Copies our layout there and looks at what is there then.
-fn copied(generation: Generation, medium: Medium, form: Form) -> Result<Copied, Otherwise> {
+/// Copies our image there and looks at what is there then.
+fn copied(
+    generation: Generation,
+    of: Origin,
+    medium: Medium,
+    form: Form,
+) -> Result<Copied, Otherwise> {
     type Result_ = Result<Copied, Otherwise>;
-    static COPIED: Shared<(Generation, Medium, Form), Result_> = Shared::new();
+    static COPIED: Shared<(Generation, Origin, Medium, Form), Result_> = Shared::new();
     // Asked every time: each cell that goes without is to be listed.
-    fresh(generation, medium, form)?;
-    COPIED.get((generation, medium, form), || {
-        copy(generation, medium, form)
+    fresh(generation, of, medium, form)?;
+    COPIED.get((generation, of, medium, form), || {
+        copy(generation, of, medium, form)
     })
 }
 
-fn copy(generation: Generation, medium: Medium, form: Form) -> Result<Copied, Otherwise> {
-    let image = medium.image(generation, form)?;
-    let to = fresh(generation, medium, form)?;
+fn copy(
+    generation: Generation,
+    of: Origin,
+    medium: Medium,
+    form: Form,
+) -> Result<Copied, Otherwise> {
+    let image = medium.image(generation, of, form)?;
+    let to = fresh(generation, of, medium, form)?;
     let mut words = vec!["copy".to_owned()];
     words.extend(to.flags("dest-"));
-    if medium.keeps_digests() {
+    if medium.keeps_digests(of) {
         words.push("--preserve-digests".to_owned());
         if form.is_index() {
             words.push("--all".to_owned());
         }
     }
-    words.extend([oci(form, &image), to.place.clone()]);
+    let from = of.place(form, &image, &format!("{generation}-to-{medium}"));
+    words.extend([from, to.place.clone()]);
     if let Medium::Daemon(_) = medium {
         // An engine that finds the client too old ends the copy with one error or another.
         if let Err(failed) = to.inspect(&[])
@@ -221,7 +276,7 @@ fn copy(generation: Generation, medium: Medium, form: Form) -> Result<Copied, Ot
         }
     }
     to.skopeo.run(words).or_refused()?;
-    if medium.keeps_digests() {
+    if medium.keeps_digests(of) {
         let raw = to.inspect(&["--raw"]).or_refused()?;
         assert_eq!(Digest::of(raw.as_bytes()).as_str(), image.digest());
     } else {
@@ -231,29 +286,44 @@ fn copy(generation: Generation, medium: Medium, form: Form) -> Result<Copied, Ot
     Ok(to)
 }
 
-/// The same layers, by their contents, to be run in the same way.
-fn same_image(image: &Image, config: &[u8]) {
+/// The same layers, by their contents, and the same configuration, but for members that say nothing.
+pub(super) fn same_image(image: &Image, config: &[u8]) {
     let theirs: Value = serde_json::from_slice(config).expect("a config is JSON");
     let ours = image.built.images[0].formed.config.raw();
     let ours: Value = serde_json::from_slice(ours).expect("a config is JSON");
-    assert_eq!(theirs["rootfs"], ours["rootfs"]);
-    assert_eq!(theirs["architecture"], ours["architecture"]);
-    for member in ["Cmd", "Env", "User"] {
-        assert_eq!(theirs["config"][member], ours["config"][member], "{member}");
-    }
+    assert_eq!(bare(theirs), bare(ours));
+}
+
+/// Without members that are empty, which some programs write and others leave out.
+fn bare(value: Value) -> Value {
+    let Value::Object(members) = value else {
+        return value;
+    };
+    let members = members.into_iter().map(|(key, value)| (key, bare(value)));
+    let says_something = |(_, value): &(String, Value)| match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::Number(_) => true,
+    };
+    Value::Object(members.filter(says_something).collect())
 }
 
 /// From there into a layout, and so into ours.
-fn comes_back(generation: Generation, medium: Medium, form: Form) -> Seen {
-    let from = copied(generation, medium, form)?;
-    let image = medium.image(generation, form)?;
+pub(super) fn comes_back(generation: Generation, of: Origin, medium: Medium, form: Form) -> Seen {
+    let from = copied(generation, of, medium, form)?;
+    let image = medium.image(generation, of, form)?;
+    let keeps = medium.keeps_digests(of);
     if let Some(file) = archive(&from.place) {
-        read_by_us(medium, &file, &image);
+        let digest = read_by_us(medium, &file);
+        assert!(!keeps || digest == image.built.descriptor.digest);
     }
     let back = room::directory().join("back");
     let mut words = vec!["copy".to_owned()];
     words.extend(from.flags("src-"));
-    if medium.keeps_digests() {
+    if keeps {
         words.push("--preserve-digests".to_owned());
         if form.is_index() {
             words.push("--all".to_owned());
@@ -268,7 +338,7 @@ fn comes_back(generation: Generation, medium: Medium, form: Form) -> Seen {
         panic!("one image: {roots:?}")
     };
     let found = root.descriptor.clone();
-    if medium.keeps_digests() {
+    if keeps {
         assert_eq!(found.digest, image.built.descriptor.digest);
         return Ok(());
     }
@@ -287,17 +357,18 @@ fn archive(place: &str) -> Option<Arc<Path>> {
     kind.ends_with("-archive").then(|| Path::new(path).into())
 }
 
-/// Its archives hold for us what they hold for it.
-fn read_by_us(medium: Medium, file: &Path, image: &Image) {
+/// Its archives are whole to us; gives the digest of the image in it.
+fn read_by_us(medium: Medium, file: &Path) -> Digest {
     let options = ReadOptions::default();
-    if medium == Medium::OciArchive {
+    let roots = if medium == Medium::OciArchive {
         let archive = OciArchive::open(file, &options).expect("we read it");
-        let roots = archive.roots().expect("we read it");
-        assert_eq!(roots[0].descriptor.digest, image.built.descriptor.digest);
+        archive.roots()
     } else {
         let archive = DockerArchive::open(file, &options).expect("we read it");
         archive.verify().expect("nothing is wrong with it");
-    }
+        archive.roots()
+    };
+    roots.expect("we read it")[0].descriptor.digest.clone()
 }
 
 fn umoci_unpacks(generation: Generation, form: Form) -> Seen {

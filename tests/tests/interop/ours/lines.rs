@@ -16,8 +16,8 @@ pub(super) fn shown(byte: u8) -> String {
 pub(super) fn in_one_form(reader: Reader, line: &str) -> String {
     // What stands before the name: blanks part it, and it may hold any itself.
     let (count, wanted): (usize, &[usize]) = match reader {
-        Reader::Bsdtar => (8, &[0, 2, 3, 4]),
-        Reader::GnuTar => (5, &[0, 1, 2]),
+        Reader::Bsdtar(_) => (8, &[0, 2, 3, 4]),
+        Reader::GnuTar(_) => (5, &[0, 1, 2]),
         _ => return line.to_owned(),
     };
     let mut rest = line;

@@ -7,7 +7,7 @@ use cooperage_testkit::peers::Generation;
 use cooperage_testkit::podman::{self, Podman};
 
 use super::tools::place;
-use super::{Deed, Made, row, tree};
+use super::{Deed, Made, Packed, is_chunked, row, tree};
 use crate::forms::Form;
 use crate::matrix::{Here as _, Otherwise, Rows};
 use crate::reasons::Answer as _;
@@ -20,25 +20,30 @@ pub(super) fn rows(rows: &mut Rows<Deed>) {
         row(
             rows,
             format!("docker-save-of-its-own/{}", short(store)),
+            Packed::Tree,
             move || docker_saves_its_own(store),
         );
         row(
             rows,
             format!("docker-save-of-ours/{}", short(store)),
+            Packed::Nothing,
             move || docker_saves_ours(store),
         );
     }
     for generation in Generation::ALL {
         for kind in ["oci-archive", "oci-dir", "docker-archive"] {
             let make = move || podman_saves(generation, kind);
-            row(rows, format!("podman-save-{kind}/{generation}"), make);
+            let name = format!("podman-save-{kind}/{generation}");
+            row(rows, name, Packed::Tree, make);
         }
         row(
             rows,
             format!("podman-push-zstd-chunked/{generation}"),
+            Packed::Tree,
             move || podman_pushes(generation),
         );
-        row(rows, format!("containerd-export/{generation}"), move || {
+        let name = format!("containerd-export/{generation}");
+        row(rows, name, Packed::Nothing, move || {
             containerd_exports(generation)
         });
     }
@@ -117,6 +122,7 @@ fn podman_pushes(generation: Generation) -> Made {
         &to,
     ];
     podman.program().run(words).or_refused()?;
+    is_chunked(generation, &to)?;
     Ok(to)
 }
 

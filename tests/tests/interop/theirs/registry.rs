@@ -3,7 +3,7 @@
 use cooperage_testkit::peers::{self, Generation};
 
 use super::tools::place;
-use super::{Deed, Made, row, tree};
+use super::{Deed, Made, Packed, row, tree};
 use crate::forms::Form;
 use crate::matrix::{Here as _, Rows};
 use crate::reasons::Answer as _;
@@ -11,14 +11,18 @@ use crate::{ours, room};
 
 pub(super) fn rows(rows: &mut Rows<Deed>) {
     for format in ["oci", "tarball", "legacy"] {
-        row(rows, format!("crane-pull-{format}/modern"), move || {
-            crane_pulls(format)
-        });
+        let name = format!("crane-pull-{format}/modern");
+        row(rows, name, Packed::Nothing, move || crane_pulls(format));
     }
-    row(rows, "crane-append/modern", crane_appends);
-    row(rows, "oras-copy/modern", oras_copies);
-    row(rows, "oras-push-artifact/modern", oras_pushes);
-    row(rows, "cosign-save/modern", cosign_saves);
+    row(rows, "crane-append/modern", Packed::Tree, crane_appends);
+    row(rows, "oras-copy/modern", Packed::Nothing, oras_copies);
+    row(
+        rows,
+        "oras-push-artifact/modern",
+        Packed::Nothing,
+        oras_pushes,
+    );
+    row(rows, "cosign-save/modern", Packed::Nothing, cosign_saves);
 }
 
 fn crane_pulls(format: &str) -> Made {

@@ -1,8 +1,10 @@
 //! What skopeo, umoci and buildah make.
 
+use std::path::Path;
+
 use cooperage_testkit::peers::{self, Generation, Program};
 
-use super::{Deed, Made, row, tree};
+use super::{Deed, Made, Packed, is_chunked, row, tree};
 use crate::forms::Form;
 use crate::matrix::{Here as _, Otherwise, Rows};
 use crate::reasons::Answer as _;
@@ -32,14 +34,18 @@ pub(super) fn rows(rows: &mut Rows<Deed>) {
         ];
         for (name, form, kind, flags) in skopeo {
             let make = move || skopeo_copies(generation, form, kind, flags);
-            row(rows, format!("skopeo-{name}/{generation}"), make);
+            let name = format!("skopeo-{name}/{generation}");
+            row(rows, name, Packed::Nothing, make);
         }
-        row(rows, format!("umoci-insert/{generation}"), move || {
-            umoci_inserts(generation, None)
-        });
-        let zstd = move || umoci_inserts(generation, Some("--compress=zstd"));
-        row(rows, format!("umoci-insert-zstd/{generation}"), zstd);
-        row(rows, format!("umoci-repack/{generation}"), move || {
+        let umoci: [(&str, Option<&str>); 2] = [("", None), ("-zstd", Some("--compress=zstd"))];
+        for (name, compress) in umoci {
+            let name = format!("umoci-insert{name}/{generation}");
+            row(rows, name, Packed::Tree, move || {
+                umoci_inserts(generation, compress)
+            });
+        }
+        let name = format!("umoci-repack/{generation}");
+        row(rows, name, Packed::Bundle, move || {
             umoci_repacks(generation)
         });
         let buildah: [(&str, &str, &[&str]); 6] = [
@@ -60,7 +66,8 @@ pub(super) fn rows(rows: &mut Rows<Deed>) {
         ];
         for (name, kind, flags) in buildah {
             let make = move || buildah_pushes(generation, kind, flags);
-            row(rows, format!("buildah-{name}/{generation}"), make);
+            let name = format!("buildah-{name}/{generation}");
+            row(rows, name, Packed::RootsTree, make);
         }
     }
 }
@@ -84,6 +91,9 @@ fn skopeo_copies(generation: Generation, form: Form, kind: &str, flags: &[&str])
     skopeo
         .run([&["copy"], flags, &[&from, &to]].concat())
         .or_refused()?;
+    if flags.contains(&"--dest-compress-format=zstd:chunked") {
+        is_chunked(generation, &to)?;
+    }
     Ok(to)
 }
 
@@ -133,7 +143,8 @@ fn umoci_repacks(generation: Generation) -> Made {
     needs_root()?;
     let place = umoci_image(&umoci, None)?;
     let image = place.trim_start_matches("oci:");
-    let bundle = room::directory().join("bundle");
+    let (layout, _) = image.split_once(':').expect("it has a name");
+    let bundle = Path::new(layout).with_file_name("bundle");
     let words = bundle.to_str().expect("tests name their files in UTF-8");
     umoci
         .run(["unpack", "--image", image, words])
@@ -141,6 +152,7 @@ fn umoci_repacks(generation: Generation) -> Made {
     let root = bundle.join("rootfs");
     std::fs::remove_file(root.join("etc/motd")).expect("it was unpacked");
     std::fs::write(root.join("etc/new"), "new").expect("there is room");
+    tree::set_whole_second(&root.join("etc/new"));
     umoci
         .run(["repack", "--image", image, words])
         .or_refused()?;
@@ -186,5 +198,8 @@ fn buildah_pushes(generation: Generation, kind: &str, flags: &[&str]) -> Made {
     buildah
         .run([&["push"], flags, &["theirs", &to]].concat())
         .or_refused()?;
+    if flags.contains(&"--compression-format=zstd:chunked") {
+        is_chunked(generation, &to)?;
+    }
     Ok(to)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use cooperage_testkit::peers;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use crate::matrix::{Here as _, Otherwise};
 use crate::room;
@@ -30,10 +31,32 @@ pub(super) fn directory() -> &'static Path {
         symlink("motd", at("etc/link")).expect("it is ours");
         fs::write(at("srv/deep/Zoë"), "").expect("there is room");
         fs::write(at(&"x".repeat(150)), "far").expect("there is room");
+        for path in [
+            "etc/motd",
+            "etc/link",
+            "bin/program",
+            "srv/deep/Zoë",
+            &"x".repeat(150),
+        ] {
+            set_whole_second(&at(path));
+        }
         // As a user without rights the owner stays who it is.
         drop(chown(at("srv/deep"), Some(65532), Some(7)));
         tree
     })
+}
+
+/// Gives a time of a whole second: some programs round, others leave out what is below.
+pub(super) fn set_whole_second(path: &Path) {
+    let time = Timespec {
+        tv_sec: 1_000_000_000,
+        tv_nsec: 0,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).expect("it is ours");
 }
 
 /// The tar of it that GNU tar makes.

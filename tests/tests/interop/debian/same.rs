@@ -8,16 +8,16 @@ use cooperage_tarball::{Attributes, Content, Kind, Tree, TreePath};
 /// What is at a path. Names of owners and what is below a second are not compared: Docker leaves
 /// both out, and so does scanning.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Fact {
-    pub(crate) kind: Kind,
+pub(super) struct Fact {
+    pub(super) kind: Kind,
     content: Option<String>,
-    pub(crate) attributes: Attributes,
+    pub(super) attributes: Attributes,
     /// The first of its names, if it has several.
     linked: Option<TreePath>,
 }
 
 /// All of a tree that has no removals.
-pub(crate) fn facts(tree: &Tree) -> BTreeMap<TreePath, Fact> {
+pub(super) fn facts(tree: &Tree) -> BTreeMap<TreePath, Fact> {
     let mut groups = BTreeMap::<TreePath, Vec<TreePath>>::new();
     for (path, _) in tree.iter() {
         groups.entry(first(tree, &path)).or_default().push(path);
@@ -73,7 +73,7 @@ fn digest(content: &Content) -> String {
 }
 
 /// Each path that is not the same in both.
-pub(crate) fn differences(
+pub(super) fn differences(
     left: &BTreeMap<TreePath, Fact>,
     right: &BTreeMap<TreePath, Fact>,
 ) -> Vec<(TreePath, String)> {

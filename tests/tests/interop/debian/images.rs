@@ -17,28 +17,28 @@ use cooperage_testkit::peers::{self, Debian};
 use cooperage_testkit::tree_listing;
 use tempfile::TempDir;
 
-pub(crate) const NAME: &str = "debian-root";
+pub(super) const NAME: &str = "debian-root";
 
 /// The Debian root, packed into an image of one layer.
-pub(crate) struct Packed {
+pub(super) struct Packed {
     directory: TempDir,
-    pub(crate) debian: Debian,
+    pub(super) debian: Debian,
     layout: Layout,
     descriptor: Descriptor,
     /// The layer, read again.
-    pub(crate) base: LoadedLayer,
+    pub(super) base: LoadedLayer,
     /// The root as it lies on disk.
-    pub(crate) listing: Listing,
+    pub(super) listing: Listing,
 }
 
 /// All that a directory holds, as the host has it.
-pub(crate) fn scanned(directory: &Path) -> Tree {
+pub(super) fn scanned(directory: &Path) -> Tree {
     scan(directory, &ScanOptions::as_found()).unwrap()
 }
 
 impl Packed {
     /// One for all tests that run at a time, gone with the last of them.
-    pub(crate) fn shared() -> Option<Arc<Self>> {
+    pub(super) fn shared() -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<Packed>> = Mutex::new(Weak::new());
         let debian = peers::debian()?;
         // A test that failed while packing says nothing about the next.
@@ -80,12 +80,12 @@ impl Packed {
     }
 
     /// As umoci names it.
-    pub(crate) fn tag(&self) -> String {
+    pub(super) fn tag(&self) -> String {
         format!("{}:{NAME}", self.layout.path().display())
     }
 
     /// As `docker load` wants it, with the name that each engine is to know it by.
-    pub(crate) fn docker_archive(&self, name: &str) -> PathBuf {
+    pub(super) fn docker_archive(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(format!("{name}.tar"));
         let sink = ArchiveSink::docker(&path, &WriteOptions::default()).unwrap();
         let root = Root::named(name, self.descriptor.clone());
@@ -96,7 +96,7 @@ impl Packed {
 }
 
 /// The uppermost layer of the only image in an archive of `docker save`.
-pub(crate) fn top_layer(archive: &Path) -> LoadedLayer {
+pub(super) fn top_layer(archive: &Path) -> LoadedLayer {
     let archive = DockerArchive::open(archive, &ReadOptions::default()).unwrap();
     let roots = archive.roots().unwrap();
     let image = Base::read(&archive, &roots[0].descriptor, &Platform::linux_amd64()).unwrap();

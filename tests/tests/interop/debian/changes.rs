@@ -7,8 +7,9 @@ use cooperage_tarball::{Kind, Tree, TreePath, diff, overlay};
 use cooperage_testkit::docker::{self, Docker, Store, process_of};
 use cooperage_testkit::peers;
 
-use crate::images::{Packed, scanned, top_layer};
-use crate::same::{Fact, differences, facts};
+use super::images::{Packed, scanned, top_layer};
+use super::same::{Fact, differences, facts};
+use crate::matrix::{Here as _, Seen};
 
 const SCRIPT: &str = include_str!("changes.sh");
 
@@ -25,15 +26,11 @@ const OF_RUN_TIME: [&str; 6] = [
 /// The directories that get another time by that.
 const ABOVE: [&str; 2] = ["./", "dev"];
 
-pub(crate) fn are_seen_by(store: Store) {
-    let (Some(debian), Some(docker), Some(nsenter), Some(_)) = (
-        Packed::shared(),
-        docker::shared(store),
-        peers::tool_of_root("nsenter"),
-        peers::tool("dpkg-deb"),
-    ) else {
-        return;
-    };
+pub(super) fn are_seen_by(store: Store) -> Seen {
+    let docker = docker::shared(store).here()?;
+    let nsenter = peers::tool_of_root("nsenter").here()?;
+    peers::tool("dpkg-deb").here()?;
+    let debian = Packed::shared().here()?;
     let made = tempfile::tempdir().unwrap();
     let packages = packages(&debian.debian.packages, made.path());
     let image = format!("debian-{store:?}").to_lowercase();
@@ -67,6 +64,7 @@ pub(crate) fn are_seen_by(store: Store) {
     docker.save(&[&committed], &saved).unwrap();
     let theirs = top_layer(&saved);
     compare(debian.base.tree(), &ours, theirs.tree(), store);
+    Ok(())
 }
 
 /// The image is a Debian that works.
