@@ -375,10 +375,15 @@ fn stopped_by(project: &Project, signal: &str) -> std::process::ExitStatus {
         );
         std::thread::yield_now();
     }
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args([signal, &id]).status();
-    assert!(sent.expect("a shell has it").success());
+    send(signal, &child);
     child.wait().expect("it ends")
+}
+
+/// Sends a signal, `-TERM`. Every shell can; a program called `kill` is not everywhere.
+fn send(signal: &str, child: &std::process::Child) {
+    let line = format!("kill {signal} {}", child.id());
+    let sent = Command::new("sh").args(["-c", &line]).status();
+    assert!(sent.expect("there is a shell").success());
 }
 
 #[test]
@@ -431,9 +436,7 @@ fn ignored_signals_stay_ignored() {
     let mut stdin = child.stdin.take().expect("it is piped");
     let (most, rest) = archive.split_at(archive.len() - 100_000);
     stdin.write_all(most).expect("it reads");
-    let id = child.id().to_string();
-    let sent = Command::new("kill").args(["-HUP", &id]).status();
-    assert!(sent.expect("a shell has it").success());
+    send("-HUP", &child);
     stdin.write_all(rest).expect("it reads");
     drop(stdin);
     assert!(child.wait().expect("it ends").success());
