@@ -4,10 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use cooperage_compress::Encoding;
-use cooperage_image_spec::Healthcheck;
+use cooperage_image_spec::{Healthcheck, Reference};
 use cooperage_transport::Location;
 
 use crate::metadata;
+use crate::network::NetworkArgs;
 use crate::rule_text;
 use crate::settings::{FileRule, Mtime, Part, Settings, UserRule, Vocabulary};
 use crate::target;
@@ -28,6 +29,9 @@ pub struct ImageArgs {
     /// Where it goes.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// More arguments for `cargo build`, after `--`
     #[arg(last = true, value_name = "CARGO ARGS")]
     pub rest: Vec<String>,
@@ -41,6 +45,8 @@ Examples:
       cargo image --output docker-archive:app.tar
   One image for two platforms, as an index:
       cargo image --target x86_64-unknown-linux-musl --target aarch64-unknown-linux-musl
+  On a base image of a registry, and to a registry:
+      cargo image --base debian:bookworm-slim --push registry.example.com/team/app:1.2
   On a base image that lies in a layout:
       cargo image --base oci:debian:13-slim
   Add configuration and a port:
@@ -110,8 +116,8 @@ pub struct CargoArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "What the image is (each a key of `[package.metadata.image]` too)")]
 pub struct SettingArgs {
-    /// Stand on this image: `oci:DIR[:NAME]`, `oci-archive:FILE`, `docker-archive:FILE`
-    /// [default: from scratch]
+    /// Stand on this image: a reference such as `debian:bookworm-slim`, `oci:DIR[:NAME]`,
+    /// `oci-archive:FILE`, `docker-archive:FILE` [default: from scratch]
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
     /// Refuse a base of another digest
@@ -233,12 +239,30 @@ pub struct SettingArgs {
 /// Where the image goes, and what is said.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Where the image goes")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own, and clap has them so"
+)]
 pub struct OutputArgs {
     /// Write the image there: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
-    /// `docker-archive:FILE[:REFERENCE]`; several appear together, at the end
+    /// `docker-archive:FILE[:REFERENCE]`, `docker://REFERENCE`; several appear together, at the
+    /// end, and those in registries last
     /// [default: `image` in cargo's target directory, as a layout]
     #[arg(short, long, value_name = "MEDIUM")]
     pub output: Vec<Location>,
+    /// Push the image to a registry, the same as `--output docker://REFERENCE`; may be given
+    /// several times
+    #[arg(long, value_name = "REFERENCE", value_parser = pushed)]
+    pub push: Vec<Reference>,
+    /// Look up what the base's tag means now, and write that to the lockfile
+    #[arg(long, conflicts_with_all = ["locked", "offline", "frozen"])]
+    pub update: bool,
+    /// The lockfile [default: `image.lock` in the workspace's root]
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
+    /// Fetch a registry base's layers to find out whether the binary runs on it
+    #[arg(long)]
+    pub check_base: bool,
     /// Write the image's digest to a file
     #[arg(long, value_name = "FILE")]
     pub digest_file: Option<PathBuf>,
@@ -260,6 +284,16 @@ pub struct OutputArgs {
     /// Threads that compress [default: one for each processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+}
+
+/// A name to push to.
+fn pushed(text: &str) -> Result<Reference, String> {
+    let bare = text.strip_prefix("docker://").unwrap_or(text);
+    let reference: Reference = bare.parse().map_err(|error| format!("{error}"))?;
+    if reference.digest().is_some() {
+        return Err("it names a digest: expected a repository, or a name with a tag".into());
+    }
+    Ok(reference)
 }
 
 /// What stands on standard output.

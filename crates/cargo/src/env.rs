@@ -41,3 +41,31 @@ pub(crate) fn is_of_outer_cargo(name: &str) -> bool {
     ];
     name.starts_with("CARGO_PKG_") || NAMES.contains(&name)
 }
+
+/// The text of a variable, unless it is empty.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo is one of the crates that read it"
+)]
+pub(crate) fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// `$XDG_CONFIG_HOME`, or `~/.config`.
+pub(crate) fn config_directory() -> Option<PathBuf> {
+    absolute("XDG_CONFIG_HOME").or_else(|| std::env::home_dir().map(|home| home.join(".config")))
+}
+
+/// Where what was fetched is kept between runs: `cooperage` below `$XDG_CACHE_HOME`, or below
+/// `~/.cache`.
+#[must_use]
+pub fn cache_directory() -> Option<PathBuf> {
+    let all = absolute("XDG_CACHE_HOME")
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
+    Some(all.join("cooperage"))
+}
+
+/// The XDG specification has relative paths passed over.
+fn absolute(name: &str) -> Option<PathBuf> {
+    path(name).filter(|path| path.is_absolute())
+}

@@ -9,7 +9,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use cooperage_image_spec::Reference;
 use cooperage_plan::{IndexPlan, Plan};
 use cooperage_staging::{Shown, StagedFile, parent, show_all};
-use cooperage_transport::check_outputs;
+use cooperage_transport::{Network, Reach, check_outputs};
 
 use crate::assemble::{self, Inputs, Rules, image_plan};
 use crate::build::{Binary, Builder, cargo_program, common_arguments};
@@ -17,13 +17,13 @@ use crate::metadata::Scope;
 use crate::report::{Reporter, Summary};
 use crate::settings::Settings;
 use crate::stdout::print;
-use crate::{ImageArgs, OutputArgs, env, labels, leaks, metadata, output, project};
+use crate::{ImageArgs, OutputArgs, base, env, labels, leaks, metadata, output, project};
 
 /// Builds a package's binary, makes an image of it and writes that where `args` say.
 ///
 /// Nothing is written before all binaries are built, the plan is made, and each binary is known
 /// to find what it needs in its base. The image gets its name last: if anything fails, what was
-/// there before is there still.
+/// there before is there still. What goes to a registry comes after all that lies here.
 ///
 /// Prints to standard output and standard error, as `args` say.
 ///
@@ -33,7 +33,7 @@ use crate::{ImageArgs, OutputArgs, env, labels, leaks, metadata, output, project
 pub fn image(args: &ImageArgs) -> Result<Summary> {
     let reporter = Reporter::new(&args.output);
     let metadata = cargo_metadata(args)?;
-    let (package, found) = settings(args, &metadata)?;
+    let (package, mut found) = settings(args, &metadata)?;
     let bin = project::select_binary(package, found.settings.bin.as_deref())?;
     let target_dir = metadata.target_directory.as_std_path();
     let locations = output::locations(args, target_dir);
@@ -50,6 +50,11 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
         &locations,
         files.into_iter().flatten().map(PathBuf::as_path),
     )?;
+    let network = network(args, &reporter)?;
+    let root = metadata.workspace_root.as_std_path();
+    let pinned = base::pin(&mut found.settings, args, root, &network, &reporter);
+    warn_of_network(&network, &reporter);
+    pinned?;
     let plan = plan(args, &metadata, package, &bin, &found, &reporter)?;
     let mut summary = Summary::new(package, &bin, &plan);
     let files = Files::begin(&args.output)?;
@@ -60,14 +65,36 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
         files.show(&plan, None)?.into_iter().for_each(Shown::keep);
         return Ok(summary);
     }
-    let mut written = output::write(args, &plan, &locations, &reporter, &mut summary)?;
-    written.show()?;
+    let written = output::write(args, &plan, &locations, &network, &reporter, &mut summary);
+    let shown = written.and_then(|mut written| {
+        written.show()?;
+        Ok(written)
+    });
+    warn_of_network(&network, &reporter);
+    let written = shown?;
+    output::record(&written, &plan, &mut summary);
     let shown = files.show(&plan, Some(&summary))?;
     written.keep();
     shown.into_iter().for_each(Shown::keep);
     output::collect(&locations, target_dir, &reporter);
     reporter.done(&summary)?;
     Ok(summary)
+}
+
+fn network(args: &ImageArgs, reporter: &Reporter) -> Result<Network> {
+    let reach = if args.cargo.offline || args.cargo.frozen {
+        Reach::Offline
+    } else {
+        Reach::Online
+    };
+    args.network.network(reach, &|text| reporter.warn(text))
+}
+
+/// Says what was worth telling of logins, settings and the cache: an error may come from it.
+fn warn_of_network(network: &Network, reporter: &Reporter) {
+    for warning in network.take_warnings() {
+        reporter.warn(&warning);
+    }
 }
 
 /// What the manifests and the flags say.

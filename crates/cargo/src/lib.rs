@@ -1,8 +1,8 @@
 //! Turns a cargo build and its image metadata into a plan, and the plan into an image.
 //!
 //! [`image()`] runs `cargo build`, reads `[workspace.metadata.image]` and
-//! `[package.metadata.image]`, and writes the image to an image layout or an archive. No daemon,
-//! no root, no network beyond cargo's own.
+//! `[package.metadata.image]`, and writes the image to an image layout, an archive or a registry. No
+//! daemon, no root; no network beyond cargo's own, unless a registry is named.
 //!
 //! A workspace gets its own `cargo xtask image` from a package with this `main.rs`:
 //!
@@ -46,6 +46,7 @@
 pub mod advice;
 mod args;
 pub mod assemble;
+mod base;
 pub mod build;
 pub mod cargo_config;
 mod commands;
@@ -55,7 +56,10 @@ mod host;
 mod image;
 pub mod labels;
 pub mod leaks;
+pub mod lock;
 pub mod metadata;
+pub mod network;
+pub mod once;
 mod output;
 pub mod progress;
 pub mod project;
@@ -70,9 +74,11 @@ pub mod surroundings;
 mod table;
 pub mod target;
 mod value;
+pub mod write;
 
 pub use args::{CargoArgs, Format, ImageArgs, OutputArgs, SettingArgs};
 pub use commands::{cargo_image_command, cargo_image_main, run, xtask_main};
 pub use image::image;
-pub use report::{ImageSummary, LayerSummary, Summary};
+pub use network::NetworkArgs;
+pub use report::{ImageSummary, LayerSummary, PushSummary, Summary};
 pub use table::MetadataError;

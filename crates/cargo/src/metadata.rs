@@ -92,7 +92,9 @@ pub fn read(metadata: &Value, manifest: &Path, scope: Scope) -> Result<Settings,
     let mut settings = Settings {
         package: table.string("package")?,
         bin: table.string("bin")?,
-        base: table.string("base")?.map(|base| rebase(&base, manifest)),
+        base: table
+            .string("base")?
+            .map(|base| crate::base::rebase(&base, manifest.parent().unwrap_or(Path::new("")))),
         base_digest: table.string("base-digest")?,
         bin_path: table.parsed("bin-path", value::image_path)?,
         stamp: table.bool("stamp")?,
@@ -300,18 +302,6 @@ fn check_twice(table: &Reader<'_>, settings: &Settings) -> Result<(), MetadataEr
         }
     }
     Ok(())
-}
-
-/// A base in a file is relative to the manifest that names it.
-fn rebase(base: &str, manifest: &Path) -> String {
-    let Some((scheme, rest)) = base.split_once(':') else {
-        return base.to_owned();
-    };
-    let root = manifest.parent().unwrap_or(Path::new(""));
-    if rest.is_empty() || Path::new(rest).is_absolute() {
-        return base.to_owned();
-    }
-    format!("{scheme}:{}", root.join(rest).display())
 }
 
 pub(crate) fn mtime(text: &str) -> Result<Mtime, String> {

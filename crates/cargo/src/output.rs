@@ -1,37 +1,45 @@
 //! Writes an image to the media that were asked for.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use cooperage_blob::{CopyOptions, Root, Source, copy};
+use anyhow::{Result, bail};
+use cooperage_blob::Source;
 use cooperage_daemon_archive::Report;
 use cooperage_image_spec::Descriptor;
 use cooperage_layout::{GcOptions, Layout};
-use cooperage_plan::{Bases, BuildOptions, Built, Plan, build, check_base};
+use cooperage_plan::{Bases, BuildOptions, Plan, Trees, check_base};
 use cooperage_transport::{
-    Completed, Destination, DestinationOptions, Destinations, Location, Medium,
+    Completed, DestinationOptions, Destinations, Layers, Location, Medium, Network,
 };
 
-use crate::ImageArgs;
+use crate::once::Once;
 use crate::report::{Reporter, Summary};
+use crate::write::{build_into, layers_for, lent};
+use crate::{ImageArgs, base};
 
-/// Finds bases in layouts and archives.
-struct Media;
+/// Finds bases in layouts, archives and registries.
+struct Media<'a> {
+    network: &'a Network,
+    layers: Layers,
+}
 
-impl Bases for Media {
+impl Bases for Media<'_> {
     fn open(
         &self,
         reference: &str,
     ) -> Result<(Box<dyn Source>, Descriptor), cooperage_blob::Error> {
-        let location: Location = reference.parse().map_err(unusable)?;
-        let opened = location.open().map_err(unusable)?;
+        let location = base::location(reference).map_err(unusable)?;
+        let opened = location
+            .open_with(self.network, self.layers)
+            .map_err(unusable)?;
         let root = opened.root().map_err(unusable)?;
         Ok((opened.into_source(), root.descriptor))
     }
 }
 
 /// With all its causes.
-fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> cooperage_blob::Error {
+fn unusable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> cooperage_blob::Error {
     cooperage_blob::Error::unsupported("no image is found there").with_source(error)
 }
 
@@ -42,10 +50,13 @@ fn own_layout(target_dir: &Path) -> Location {
 
 /// Where the image is to go: what was asked for, or `image` below cargo's target directory.
 pub(crate) fn locations(args: &ImageArgs, target_dir: &Path) -> Vec<Location> {
-    if args.output.output.is_empty() {
+    let args = &args.output;
+    let pushed = args.push.iter().cloned().map(Location::registry);
+    let all: Vec<_> = args.output.iter().cloned().chain(pushed).collect();
+    if all.is_empty() {
         return vec![own_layout(target_dir)];
     }
-    args.output.output.clone()
+    all
 }
 
 /// Refuses what holds one platform where several are asked for: nothing has been built yet.
@@ -63,60 +74,98 @@ pub(crate) fn check_platforms(locations: &[Location], targets: &[String]) -> Res
 }
 
 /// Writes the plan's image into each medium, none of which shows it yet.
-///
-/// It is built once, into a layout if there is one, and copied to the others.
 pub(crate) fn write(
     args: &ImageArgs,
     plan: &Plan,
     locations: &[Location],
+    network: &Network,
     reporter: &Reporter,
     summary: &mut Summary,
 ) -> Result<Completed> {
+    let media = Media {
+        network,
+        layers: if args.output.check_base {
+            Layers::Kept
+        } else {
+            layers_for(locations)
+        },
+    };
+    let bases = Once::new(&media);
     let mut options = BuildOptions {
-        bases: &Media,
+        bases: &bases,
         progress: reporter.progress(),
         ..BuildOptions::default()
     };
     if let Some(threads) = args.output.threads {
         options.threads = threads;
     }
-    check_bases(plan, &options)?;
-    let destinations = Destinations::create(locations, &DestinationOptions::default())?;
-    let (number, first) = destinations.first().context("there is no output")?;
-    let named = Plan {
-        names: names(first.location(), plan)
-            .into_iter()
-            .map(String::from)
-            .collect(),
-        ..plan.clone()
+    check_bases(args, plan, locations, &options, reporter)?;
+    let destination_options = DestinationOptions {
+        network: network.clone(),
+        lent: Arc::new(lent(plan, locations, &options)?),
+        ..DestinationOptions::default()
     };
-    let built = build(&named, first, &options)?;
+    let trees = Trees::of(plan, &options)?;
+    let destinations = Destinations::create(locations, &destination_options)?;
+    let built = build_into(&destinations, plan, &trees, &options)?;
     summary.record(&built);
-    for (other, destination) in destinations.iter().enumerate() {
-        if other != number {
-            copy_to(first, &built, destination, plan, &options)?;
-        }
-    }
     let written = destinations.complete()?;
-    for (location, report) in written.reports() {
-        if let Some(report) = report {
-            tell(report, location, reporter);
+    for output in written.outputs() {
+        if let Some(report) = output.report {
+            tell(report, output.location, reporter);
         }
-        // What is printed can be handed to other commands, and means this image.
-        let named = match (location.name(), plan.names.first()) {
-            (None, Some(name)) => location.clone().with_name(name),
-            _ => location.clone(),
-        };
-        summary.outputs.push(named.to_string());
     }
     Ok(written)
 }
 
+/// Tells what is where, once it is there.
+pub(crate) fn record(written: &Completed, plan: &Plan, summary: &mut Summary) {
+    for output in written.outputs() {
+        let location = output.location;
+        // What is printed can be handed to other commands, and means this image.
+        match (location.reference(), location.name(), plan.names.first()) {
+            (Some(_), ..) => {
+                let names = location.names_for(&plan.names).into_iter();
+                summary
+                    .outputs
+                    .extend(names.map(|name| format!("docker://{name}")));
+            }
+            (None, None, Some(name)) => {
+                let named = location.clone().with_name(name);
+                summary.outputs.push(named.to_string());
+            }
+            (None, ..) => summary.outputs.push(location.to_string()),
+        }
+        if let Some(sent) = output.sent {
+            summary.record_push(location, &sent);
+        }
+    }
+}
+
 /// Nothing has been written yet when a base lacks something.
-fn check_bases(plan: &Plan, options: &BuildOptions<'_>) -> Result<()> {
+///
+/// A base whose layers nobody needs here is not fetched for that alone, unless it is asked for.
+fn check_bases(
+    args: &ImageArgs,
+    plan: &Plan,
+    locations: &[Location],
+    options: &BuildOptions<'_>,
+    reporter: &Reporter,
+) -> Result<()> {
+    let fetched = args.output.check_base || locations.iter().any(|at| at.medium().is_local());
     for image in &plan.images {
+        let Some(base) = &image.base else { continue };
+        let location = base::location(&base.reference)?;
+        if !location.medium().is_local() && !fetched {
+            reporter.note(&format!(
+                "the base `{}` was not checked: its layers are not here; `--check-base` fetches \
+                 and checks them",
+                base.reference
+            ));
+            continue;
+        }
         let missing = check_base(image, options)?;
-        if let (false, Some(base)) = (missing.is_empty(), &image.base) {
+        if !missing.is_empty() {
             let lines: Vec<String> = missing
                 .iter()
                 .map(|missing| format!("\n  {missing}"))
@@ -127,33 +176,6 @@ fn check_bases(plan: &Plan, options: &BuildOptions<'_>) -> Result<()> {
                 lines.concat()
             );
         }
-    }
-    Ok(())
-}
-
-/// A name in the location takes the place of the plan's.
-fn names<'a>(location: &'a Location, plan: &'a Plan) -> Vec<&'a str> {
-    match location.name() {
-        Some(name) => vec![name],
-        None => plan.names.iter().map(String::as_str).collect(),
-    }
-}
-
-fn copy_to(
-    from: &Destination,
-    built: &Built,
-    to: &Destination,
-    plan: &Plan,
-    options: &BuildOptions<'_>,
-) -> Result<()> {
-    let copying = CopyOptions {
-        jobs: options.threads,
-        progress: options.progress,
-    };
-    for name in names(to.location(), plan) {
-        let root = Root::named(name, built.descriptor.clone());
-        copy(from, &root, to, &copying)
-            .with_context(|| format!("cannot write `{}`", to.location()))?;
     }
     Ok(())
 }

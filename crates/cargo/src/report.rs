@@ -6,6 +6,7 @@ use anyhow::Result;
 use cargo_metadata::Package;
 use cooperage_blob::{NoProgress, Progress};
 use cooperage_plan::{Built, BuiltImage, LayerMetadata, Plan};
+use cooperage_transport::{Location, Sent};
 use serde::Serialize;
 
 use crate::args::{Format, OutputArgs};
@@ -33,8 +34,26 @@ pub struct Summary {
     pub images: Vec<ImageSummary>,
     /// Where it was written, as `cooperage copy` names it.
     pub outputs: Vec<String>,
+    /// What was sent to registries.
+    pub pushed: Vec<PushSummary>,
     /// What may be an oversight.
     pub warnings: Vec<String>,
+}
+
+/// One push.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct PushSummary {
+    /// Where to.
+    pub location: String,
+    /// What the name means there now.
+    pub digest: String,
+    /// Blobs that were sent, documents among them.
+    pub blobs: usize,
+    /// Their length in bytes.
+    pub bytes: u64,
+    /// Blobs that were there, or that the registry took from another of its repositories.
+    pub skipped: usize,
 }
 
 /// One image.
@@ -100,6 +119,19 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// That the image is in a registry now.
+    pub(crate) fn record_push(&mut self, location: &Location, sent: &Sent) {
+        self.pushed.push(PushSummary {
+            location: location.to_string(),
+            digest: self.digest.clone(),
+            blobs: sent.blobs,
+            bytes: sent.bytes,
+            skipped: sent.skipped,
+        });
+    }
+}
+
 fn image(built: &BuiltImage) -> ImageSummary {
     ImageSummary {
         platform: built.formed.platform.to_string(),
@@ -158,6 +190,13 @@ impl Reporter {
         }
     }
 
+    /// Something worth knowing that is no oversight.
+    pub(crate) fn note(&self, message: &str) {
+        if !self.quiet {
+            say(format_args!("note: {message}"));
+        }
+    }
+
     pub(crate) fn done(&self, summary: &Summary) -> Result<()> {
         for warning in &summary.warnings {
             self.warn(warning);
@@ -205,6 +244,16 @@ fn text(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     for output in &summary.outputs {
         writeln!(out, "in    {output}")?;
     }
+    for pushed in &summary.pushed {
+        writeln!(
+            out,
+            "sent  {} in {} blobs to {}; {} were there",
+            bytes(pushed.bytes),
+            pushed.blobs,
+            pushed.location,
+            pushed.skipped
+        )?;
+    }
     next(summary, out)
 }
 
@@ -221,6 +270,9 @@ fn next(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
                 let file = rest.split(':').next().unwrap_or(rest);
                 writeln!(out, "  docker load -i {file}")?;
                 writeln!(out, "  docker run --rm {name}")?;
+            }
+            Some(("docker", rest)) => {
+                writeln!(out, "  docker run --rm {}", rest.trim_start_matches('/'))?;
             }
             Some(("oci", _)) => {
                 let tar = format!("{}.tar", summary.package);

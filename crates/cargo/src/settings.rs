@@ -15,7 +15,8 @@ pub struct Settings {
     pub package: Option<String>,
     /// The binary that is packed; for packages with several.
     pub bin: Option<String>,
-    /// The image it stands on: `oci:DIR[:NAME]`, `oci-archive:FILE`, `docker-archive:FILE`.
+    /// The image it stands on: an image reference, `oci:DIR[:NAME]`, `oci-archive:FILE`,
+    /// `docker-archive:FILE`.
     pub base: Option<String>,
     /// What the digest of the base's manifest or index must be.
     pub base_digest: Option<String>,

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cooperage_cargo::NetworkArgs;
 
 /// What `--help` and each man page end with.
 pub(crate) const EXIT_CODES: &str = "\
@@ -16,6 +17,7 @@ Locations:
   oci:DIR[:NAME], oci:DIR@DIGEST     an image layout
   oci-archive:FILE[:NAME]            an image layout in a tar
   docker-archive:FILE[:REFERENCE]    what docker save writes and docker load reads
+  docker://REFERENCE                 an image of a registry
 
 An archive's FILE may be `-`: standard input, or standard output for copy.";
 
@@ -60,6 +62,8 @@ pub(crate) struct Global {
         value_name = "N"
     )]
     pub(crate) jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -78,9 +82,13 @@ pub(crate) enum Command {
     Commit(crate::commit::CommitArgs),
     Copy(crate::copy::CopyArgs),
     Inspect(crate::inspect::InspectArgs),
+    ListTags(crate::list_tags::ListTagsArgs),
     Ls(crate::ls::LsArgs),
     Unpack(crate::unpack::UnpackArgs),
     Verify(crate::verify::VerifyArgs),
+    /// Look after the cache of registries' blobs
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Look after an image layout
     #[command(subcommand)]
     Layout(LayoutCommand),
@@ -89,6 +97,12 @@ pub(crate) enum Command {
     Plan(PlanCommand),
     Completions(crate::generate::CompletionsArgs),
     Man(crate::generate::ManArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    Usage(crate::cache::UsageArgs),
+    Prune(crate::cache::PruneArgs),
 }
 
 #[derive(Debug, Subcommand)]

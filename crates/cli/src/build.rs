@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use cooperage_blob::{Root, copy};
-use cooperage_image_spec::{Descriptor, Platform};
-use cooperage_plan::{
-    BuildOptions, Built, BuiltImage, LayerMetadata, Plan, Trees, build_trees, check_base,
-};
+use cooperage_cargo::once::Once;
+use cooperage_cargo::write::{build_into, layers_for, lent};
+use cooperage_image_spec::Platform;
+use cooperage_plan::{BuildOptions, Built, BuiltImage, LayerMetadata, Plan, Trees, check_base};
 use cooperage_staging::{Shown, StageError, StagedFile};
 use cooperage_transport::{
-    Completed, Destination, DestinationOptions, Destinations, Location, Medium, check_outputs,
+    Completed, DestinationOptions, Destinations, Layers, Location, Medium, Output, Sent,
+    check_outputs,
 };
 use serde_json::{Value, json};
 
@@ -25,8 +26,9 @@ use crate::text::{bytes, count, printable};
 /// Build the image that a plan describes
 ///
 /// The image is built once. With several outputs it is built into the first layout among them, else
-/// into the first, and copied to the others. All outputs appear at the end: if the build fails,
-/// what was there before is still there, and no output that was not there is left behind.
+/// for the first registry, else into the first, and copied to the others. All outputs appear at the
+/// end: if the build fails, what was there before is still there, and no output that was not there
+/// is left behind. Names in registries come last of all, since a push cannot be taken back.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
     #[command(flatten)]
@@ -53,8 +55,18 @@ pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
     let files = args.digest_file.iter().chain(&args.metadata_file);
     check_outputs(&args.output, files.map(PathBuf::as_path))?;
     let plan = args.plan.loaded_image_plan()?;
-    let media = args.plan.media();
-    let options = args.plan.build_options(&media, context);
+    // Layers of a base are fetched for those outputs alone that hold them here.
+    let layers = if args.check_base {
+        Layers::Kept
+    } else {
+        layers_for(&args.output)
+    };
+    let media = args.plan.media(context, layers);
+    let bases = Once::new(&media);
+    let options = BuildOptions {
+        bases: &bases,
+        ..args.plan.build_options(&media, context)
+    };
     note_names(&args.output, &plan, context);
     // Nothing is written before these are found good.
     let trees = Trees::of(&plan, &options)?;
@@ -64,25 +76,29 @@ pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
         &args.output,
         &DestinationOptions {
             platform: args.platform.clone(),
+            network: context.network_for(&args.output)?,
+            lent: Arc::new(lent(&plan, &args.output, &options)?),
             ..DestinationOptions::default()
         },
     )?;
     let digest_file = begin(args.digest_file.as_ref())?;
     let metadata_file = begin(args.metadata_file.as_ref())?;
-    let built = write_all(&destinations, &plan, &trees, &options)?;
+    let built = build_into(&destinations, &plan, &trees, &options)?;
     let mut written = destinations.complete()?;
 
-    let json = || summary(&plan, &built, &written);
     let mut files = Staged::default();
     if let Some(file) = digest_file {
         files.put(file, built.descriptor.digest.as_str().as_bytes())?;
     }
-    if let Some(file) = metadata_file {
-        let mut bytes = serde_json::to_vec_pretty(&json())?;
-        bytes.push(b'\n');
-        files.put(file, &bytes)?;
-    }
+    // What a registry is sent is known when it has it.
+    let is_local = |at: &Location| at.medium().is_local();
+    let (early, late) = match metadata_file {
+        Some(file) if args.output.iter().all(is_local) => (Some(file), None),
+        late => (None, late),
+    };
+    put_summary(&mut files, early, &plan, &built, &written)?;
     written.show()?;
+    put_summary(&mut files, late, &plan, &built, &written)?;
     let files = files.show()?;
     context.warn(&warnings(built.images.iter().map(|image| &image.formed)));
     let json = || summary(&plan, &built, &written);
@@ -135,57 +151,17 @@ fn check(plan: &Plan, with_base: bool, options: &BuildOptions<'_>) -> Result<()>
     Ok(())
 }
 
-/// Builds the image into one of the outputs, and copies it to the others.
-fn write_all(
-    destinations: &Destinations,
+fn put_summary(
+    files: &mut Staged,
+    file: Option<StagedFile>,
     plan: &Plan,
-    trees: &Trees,
-    options: &BuildOptions<'_>,
-) -> Result<Built> {
-    let (number, first) = destinations.first().context("there is no output")?;
-    let named = Plan {
-        names: names(first, plan),
-        ..plan.clone()
-    };
-    let built = build_trees(&named, trees, first, options)?;
-    for (other, destination) in destinations.iter().enumerate() {
-        if other != number {
-            copy_to(first, &built, destination, plan, options)?;
-        }
-    }
-    Ok(built)
-}
-
-/// The names that the image gets in a destination.
-fn names(destination: &Destination, plan: &Plan) -> Vec<String> {
-    if let Some(name) = destination.location().name() {
-        return vec![name.to_owned()];
-    }
-    let at = |name: &String| destination.name_for(&Root::named(name, Descriptor::empty()));
-    plan.names.iter().filter_map(at).collect()
-}
-
-fn copy_to(
-    from: &Destination,
     built: &Built,
-    to: &Destination,
-    plan: &Plan,
-    options: &BuildOptions<'_>,
+    written: &Completed,
 ) -> Result<()> {
-    let mut roots: Vec<Root> = names(to, plan)
-        .into_iter()
-        .map(|name| Root::named(name, built.descriptor.clone()))
-        .collect();
-    if roots.is_empty() {
-        roots.push(Root::unnamed(built.descriptor.clone()));
-    }
-    let copying = cooperage_blob::CopyOptions {
-        jobs: options.threads,
-        progress: options.progress,
-    };
-    for root in &roots {
-        copy(from, root, to, &copying)
-            .with_context(|| format!("cannot write `{}`", to.location()))?;
+    if let Some(file) = file {
+        let mut bytes = serde_json::to_vec_pretty(&summary(plan, built, written))?;
+        bytes.push(b'\n');
+        files.put(file, &bytes)?;
     }
     Ok(())
 }
@@ -221,9 +197,10 @@ fn text(plan: &Plan, built: &Built, written: &Completed) -> String {
         "image"
     };
     let _ = writeln!(out, "{kind} {}", built.descriptor.digest);
-    for (location, report) in written.reports() {
-        let _ = writeln!(out, "in {}", printable(&location.to_string()));
-        if let Some(report) = report {
+    for output in written.outputs() {
+        let location = output.location.to_string();
+        let _ = writeln!(out, "in {}{}", printable(&location), sent_text(&output));
+        if let Some(report) = output.report {
             out.push_str(&archive_report::text(report));
         }
     }
@@ -232,11 +209,12 @@ fn text(plan: &Plan, built: &Built, written: &Completed) -> String {
 
 fn summary(plan: &Plan, built: &Built, written: &Completed) -> Value {
     let outputs: Vec<Value> = written
-        .reports()
-        .map(|(location, report)| {
+        .outputs()
+        .map(|output| {
             json!({
-                "location": location.to_string(),
-                "archive": report.map(archive_report::json),
+                "location": output.location.to_string(),
+                "archive": output.report.map(archive_report::json),
+                "sent": output.sent.as_ref().map(sent_json),
             })
         })
         .collect();
@@ -249,6 +227,22 @@ fn summary(plan: &Plan, built: &Built, written: &Completed) -> Value {
         "outputs": outputs,
         "warnings": warnings(built.images.iter().map(|image| &image.formed)),
     })
+}
+
+fn sent_text(output: &Output<'_>) -> String {
+    let Some(sent) = &output.sent else {
+        return String::new();
+    };
+    let there = match sent.skipped {
+        0 => String::new(),
+        skipped => format!("; {skipped} there already"),
+    };
+    let blobs = count(sent.blobs, "blob");
+    format!(" ({blobs}, {} sent{there})", bytes(sent.bytes))
+}
+
+fn sent_json(sent: &Sent) -> Value {
+    json!({"blobs": sent.blobs, "bytes": sent.bytes, "skipped": sent.skipped})
 }
 
 fn image_json(image: &BuiltImage) -> Value {

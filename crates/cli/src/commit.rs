@@ -11,6 +11,7 @@ use cooperage_plan::{
     layer_metadata, open_base,
 };
 use cooperage_staging::check_distinct;
+use cooperage_transport::Layers;
 use serde_json::json;
 
 use crate::context::{Context, Outcome, warnings};
@@ -43,7 +44,7 @@ pub(crate) struct CommitArgs {
 pub(crate) fn run(args: &CommitArgs, context: &Context) -> Result<Outcome> {
     let plan = args.plan.image_plan()?;
     check(args, &plan)?;
-    let media = args.plan.media();
+    let media = args.plan.media(context, Layers::Streamed);
     let options = args.plan.build_options(&media, context);
 
     let mut files = Staged::default();

@@ -1,13 +1,16 @@
 //! What all commands share: where results go, and who is told of progress.
 
 use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 
 use anyhow::Result;
 use cooperage_blob::{CopyOptions, NoProgress, Progress};
+use cooperage_cargo::NetworkArgs;
 use cooperage_cargo::progress::Bars;
 use cooperage_cargo::stderr::say;
 use cooperage_cargo::stdout::print;
 use cooperage_commit::Formed;
+use cooperage_transport::{Layers, Location, Network, Opened, Reach};
 use serde_json::Value;
 
 use crate::args::{Format, Global};
@@ -28,6 +31,8 @@ pub(crate) struct Context {
     quiet: bool,
     pub(crate) jobs: NonZeroUsize,
     progress: Box<dyn Progress>,
+    network_args: NetworkArgs,
+    network: OnceLock<Network>,
 }
 
 impl Context {
@@ -43,6 +48,45 @@ impl Context {
             quiet: global.quiet,
             jobs: global.jobs.unwrap_or_else(processors),
             progress,
+            network_args: global.network.clone(),
+            network: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn network_args(&self) -> &NetworkArgs {
+        &self.network_args
+    }
+
+    /// The way to registries; made when it is first needed.
+    pub(crate) fn network(&self) -> Result<&Network> {
+        if let Some(network) = self.network.get() {
+            return Ok(network);
+        }
+        let warn = |text: &str| self.warn(&[text.to_owned()]);
+        let network = self.network_args.network(Reach::Online, &warn)?;
+        Ok(self.network.get_or_init(|| network))
+    }
+
+    /// Opens an image's place; what is local needs no network.
+    pub(crate) fn open(&self, location: &Location, layers: Layers) -> Result<Opened> {
+        if location.medium().is_local() {
+            return Ok(location.open()?);
+        }
+        Ok(location.open_with(self.network()?, layers)?)
+    }
+
+    /// The way to those of these places that are in registries; what is local needs none.
+    pub(crate) fn network_for(&self, outputs: &[Location]) -> Result<Network> {
+        if outputs.iter().all(|output| output.medium().is_local()) {
+            return Ok(Network::default());
+        }
+        Ok(self.network()?.clone())
+    }
+
+    /// Says what was worth telling of logins, settings and the cache.
+    pub(crate) fn warn_of_network(&self) {
+        if let Some(network) = self.network.get() {
+            self.warn(&network.take_warnings());
         }
     }
 

@@ -13,7 +13,7 @@ use cooperage_daemon_archive::{
 };
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Platform, Reference};
-use cooperage_transport::{DestinationOptions, Location, Medium};
+use cooperage_transport::{DestinationOptions, Layers, Location, Medium};
 use serde_json::{Value, json};
 
 use crate::archive_report;
@@ -52,19 +52,24 @@ struct Moved {
 }
 
 pub(crate) fn run(args: &CopyArgs, context: &Context) -> Result<Outcome> {
-    if args.all && (args.from.name().is_some() || args.from.digest().is_some()) {
+    if args.all && args.from.is_one_image() {
         bail!(
             "`--all` copies every image: leave the name in `{}` out",
             args.from
         );
     }
-    if args.all && args.to.name().is_some() {
+    if args.all && args.to.is_one_image() {
         bail!(
             "`--all` copies under their own names: leave the name in `{}` out",
             args.to
         );
     }
-    let opened = args.from.open()?;
+    // A layer that goes where it stays is not kept twice, unless that is asked for.
+    let layers = match context.network_args().cache_dir {
+        Some(_) => Layers::Kept,
+        None => Layers::Streamed,
+    };
+    let opened = context.open(&args.from, layers)?;
     let mut roots = if args.all {
         opened.roots()?
     } else {
@@ -106,11 +111,13 @@ fn to_medium(
     let options = DestinationOptions {
         platform: args.platform.clone(),
         layers: layer_form(args),
+        network: context.network_for(std::slice::from_ref(&args.to))?,
+        ..DestinationOptions::default()
     };
     let sink = args.to.create(&options)?;
     let mut moved = Vec::new();
     for root in roots {
-        let name = sink.name_for(&root);
+        let name = args.to.name_for(&root);
         if let (None, Some(lost)) = (&name, &root.name) {
             context.note(&format!(
                 "note: `{}` is no image reference and names nothing in a docker archive",

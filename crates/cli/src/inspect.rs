@@ -9,7 +9,7 @@ use cooperage_commit::Base;
 use cooperage_image_spec::{
     ContainerConfig, Descriptor, Document, History, ImageConfig, Manifest, Platform, ToJson,
 };
-use cooperage_transport::Location;
+use cooperage_transport::{Layers, Location};
 use serde_json::{Value, json};
 
 use crate::context::{Context, Outcome};
@@ -54,7 +54,7 @@ enum What {
 }
 
 pub(crate) fn run(args: &InspectArgs, context: &Context) -> Result<Outcome> {
-    let opened = args.location.open()?;
+    let opened = context.open(&args.location, Layers::Streamed)?;
     let root = opened.root()?;
     let source = opened.source();
     if let Some(raw) = args.raw {

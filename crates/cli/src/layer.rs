@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use cooperage_plan::build_layer;
 use cooperage_staging::{StagedFile, check_distinct};
+use cooperage_transport::Layers;
 
 use crate::build::layer_json;
 use crate::context::{Context, Outcome};
@@ -32,7 +33,7 @@ pub(crate) struct LayerArgs {
 pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
     check_distinct([&*args.blob, &*args.metadata])?;
     let plan = args.plan.loaded_layer_plan()?;
-    let media = args.plan.media();
+    let media = args.plan.media(context, Layers::Streamed);
     let sink = BlobFile::new(StagedFile::new(&args.blob)?);
     let metadata = StagedFile::new(&args.metadata)?;
     let built = build_layer(&plan, &sink, &args.plan.build_options(&media, context))?;

@@ -9,7 +9,7 @@ use clap::Args;
 use cooperage_commit::LoadedLayer;
 use cooperage_image_spec::{Descriptor, Platform};
 use cooperage_tarball::{Entry, Kind, Tree, TreePath, overlay};
-use cooperage_transport::Location;
+use cooperage_transport::{Layers, Location};
 use serde_json::{Value, json};
 
 use crate::context::{Context, Outcome};
@@ -39,7 +39,7 @@ struct Listed<'a> {
 }
 
 pub(crate) fn run(args: &LsArgs, context: &Context) -> Result<Outcome> {
-    let opened = args.location.open()?;
+    let opened = context.open(&args.location, Layers::Kept)?;
     let source = opened.source();
     let image = media::image(source, &opened.root()?.descriptor, args.platform.as_ref())?;
     let blobs = &image.manifest.value().layers;

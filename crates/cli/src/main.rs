@@ -6,6 +6,7 @@
 mod args;
 
 mod build;
+mod cache;
 mod closure;
 mod commit;
 mod copy;
@@ -13,6 +14,7 @@ mod generate;
 mod inspect;
 mod layer;
 mod layout;
+mod list_tags;
 mod ls;
 mod plan;
 mod unpack;
@@ -31,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Cli, Command, LayoutCommand, PlanCommand};
+use crate::args::{CacheCommand, Cli, Command, LayoutCommand, PlanCommand};
 use crate::context::{Context, Outcome};
 
 fn main() -> ExitCode {
@@ -39,8 +41,13 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let context = Context::new(&cli.global);
     match run(&cli.command, &context) {
-        Ok(outcome) => ExitCode::from(outcome as u8),
+        Ok(outcome) => {
+            context.warn_of_network();
+            ExitCode::from(outcome as u8)
+        }
         Err(error) => {
+            // It may be what the error comes from.
+            context.warn_of_network();
             error::print(&error);
             ExitCode::FAILURE
         }
@@ -54,9 +61,12 @@ fn run(command: &Command, context: &Context) -> anyhow::Result<Outcome> {
         Command::Commit(args) => commit::run(args, context),
         Command::Copy(args) => copy::run(args, context),
         Command::Inspect(args) => inspect::run(args, context),
+        Command::ListTags(args) => list_tags::run(args, context),
         Command::Ls(args) => ls::run(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Unpack(args) => unpack::run(args, context),
+        Command::Cache(CacheCommand::Usage(args)) => cache::usage(args, context),
+        Command::Cache(CacheCommand::Prune(args)) => cache::prune(args, context),
         Command::Layout(LayoutCommand::Gc(args)) => layout::gc(args, context),
         Command::Layout(LayoutCommand::Fsck(args)) => layout::fsck(args, context),
         Command::Plan(PlanCommand::Check(args)) => plan::run(args, context),

@@ -7,7 +7,7 @@ use cooperage_blob::{Source, read};
 use cooperage_commit::{Base, DEFAULT_TAR_LIMIT, LoadedLayer, load_layer};
 use cooperage_image_spec::{Descriptor, Document, Index, Platform};
 use cooperage_plan::Bases;
-use cooperage_transport::Location;
+use cooperage_transport::{Layers, Location};
 
 use crate::context::Context as Program;
 use crate::error::Hinted;
@@ -16,10 +16,11 @@ use crate::error::Hinted;
 const MAX_DEPTH: usize = 8;
 const MAX_MANIFESTS: usize = 10_000;
 
-/// Finds bases in layouts and archives; relative paths start from `root`.
-#[derive(Debug)]
+/// Finds bases in layouts, archives and registries; relative paths start from `root`.
 pub(crate) struct Media<'a> {
     pub(crate) root: &'a Path,
+    pub(crate) context: &'a Program,
+    pub(crate) layers: Layers,
 }
 
 impl Bases for Media<'_> {
@@ -31,12 +32,12 @@ impl Bases for Media<'_> {
             cooperage_blob::Error::unsupported("no image is found there").with_source(source)
         };
         let location: Location = reference.parse().map_err(|error| absent(Box::new(error)))?;
-        let mut place = Location::new(location.medium(), &self.root.join(location.path()));
-        if let Some(name) = location.name() {
-            place = place.with_name(name);
-        }
-        let opened = place.open().map_err(|error| absent(Box::new(error)))?;
-        let descriptor = match location.digest() {
+        let place = location.clone().below(self.root);
+        let opened = self
+            .context
+            .open(&place, self.layers)
+            .map_err(|error| absent(error.into()))?;
+        let descriptor = match location.digest().filter(|_| place.medium().is_local()) {
             None => {
                 let root = opened.root().map_err(|error| absent(Box::new(error)))?;
                 root.descriptor

@@ -10,6 +10,7 @@ use cooperage_plan::{
     BasePlan, BuildError, BuildOptions, CheckError, ImagePlan, LayerContent, LayerMetadata,
     LayerPlan, Plan, PlanFile, build_image, build_index, check_base, open_base, survey_layer,
 };
+use cooperage_transport::Layers;
 use serde_json::{Value, json};
 
 use crate::commit::descriptor;
@@ -41,7 +42,7 @@ struct Checker<'a> {
 }
 
 pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Outcome> {
-    let media = args.plan.media();
+    let media = args.plan.media(context, Layers::Streamed);
     let mut checker = Checker {
         options: args.plan.build_options(&media, context),
         with_base: args.base,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use cooperage_plan::{BuildOptions, LayerPlan, LoadError, Modes, Plan, PlanError, PlanFile};
+use cooperage_transport::Layers;
 
 use crate::context::Context;
 use crate::error::Hinted;
@@ -47,8 +48,13 @@ impl PlanArgs {
         }
     }
 
-    pub(crate) fn media(&self) -> Media<'_> {
-        Media { root: self.root() }
+    /// Where bases are found; `layers` says which way those of a registry take.
+    pub(crate) fn media<'a>(&'a self, context: &'a Context, layers: Layers) -> Media<'a> {
+        Media {
+            root: self.root(),
+            context,
+            layers,
+        }
     }
 
     pub(crate) fn build_options<'a>(

@@ -9,7 +9,7 @@ use clap::Args;
 use cooperage_commit::LoadedLayer;
 use cooperage_image_spec::Platform;
 use cooperage_tarball::{Existing, LeftOut, Omission, Refused, UnpackOptions, overlay, unpack};
-use cooperage_transport::Location;
+use cooperage_transport::{Layers, Location};
 use serde_json::{Value, json};
 
 use crate::context::{Context, Outcome};
@@ -42,7 +42,7 @@ pub(crate) struct UnpackArgs {
 pub(crate) fn run(args: &UnpackArgs, context: &Context) -> Result<Outcome> {
     let options = options(args);
     options.check(&args.directory)?;
-    let opened = args.location.open()?;
+    let opened = context.open(&args.location, Layers::Kept)?;
     let source = opened.source();
     let image = media::image(source, &opened.root()?.descriptor, args.platform.as_ref())?;
     let layers = media::layers(source, &image, context)?;

@@ -12,7 +12,7 @@ use cooperage_compress::{Detected, sniff};
 use cooperage_daemon_archive::ReadError;
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Document, ImageConfig, Index, Manifest};
-use cooperage_transport::{FindError, Location};
+use cooperage_transport::{FindError, Layers, Location, Network};
 use serde_json::{Value, json};
 
 use crate::context::{Context, Outcome};
@@ -42,8 +42,14 @@ struct Fault {
 }
 
 pub(crate) fn run(args: &VerifyArgs, context: &Context) -> Result<Outcome> {
-    let whole = args.location.name().is_none() && args.location.digest().is_none();
-    let opened = match args.location.open() {
+    let whole = args.location.medium().is_local() && !args.location.is_one_image();
+    // What the cache has says nothing of the registry.
+    let network = if args.location.medium().is_local() {
+        Network::default()
+    } else {
+        context.network()?.clone()
+    };
+    let opened = match args.location.open_with(&network, Layers::Fresh) {
         Ok(opened) => opened,
         // What is not there at all cannot be verified; what is there and cannot be opened was.
         Err(error) if is_no_fault(&error) => return Err(error.into()),

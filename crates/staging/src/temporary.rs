@@ -116,6 +116,15 @@ impl TemporaryDirectory {
         Ok(Self { live, _lock: lock })
     }
 
+    /// A directory where the system keeps temporary ones (`TMPDIR`).
+    ///
+    /// # Errors
+    ///
+    /// What the system says of making one there.
+    pub fn private() -> io::Result<Self> {
+        Self::new_in(&tempfile::env::temp_dir())
+    }
+
     /// Its name.
     #[must_use]
     pub fn path(&self) -> &Path {

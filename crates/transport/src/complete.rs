@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cooperage_blob::{Root, Sink};
 use cooperage_daemon_archive::{CompleteArchive, Report};
 use cooperage_layout::Layout;
 
 use crate::new_layout::NewLayout;
+use crate::pushing::{Pushing, Sent};
+use crate::stock::Stock;
+use crate::write::Inner;
 use crate::{Destination, DestinationError, DestinationOptions, Finished, Location, Medium};
 
 /// One destination, which goes away again unless it is kept, if nothing was there before.
@@ -22,7 +26,7 @@ pub(crate) struct Complete {
 pub(crate) enum Content {
     Layout {
         // Let go of before a new layout is taken away.
-        layout: Box<Layout>,
+        layout: Arc<Layout>,
         roots: Vec<Root>,
         new: Option<NewLayout>,
     },
@@ -30,6 +34,7 @@ pub(crate) enum Content {
         archive: Box<CompleteArchive>,
         new: Option<NewArchive>,
     },
+    Registry(Box<Pushing>),
 }
 
 /// An archive where nothing was.
@@ -59,8 +64,15 @@ impl Drop for NewArchive {
 impl Complete {
     fn report(&self) -> Option<&Report> {
         match &self.content {
-            Content::Layout { .. } => None,
             Content::Archive { archive, .. } => Some(archive.report()),
+            Content::Layout { .. } | Content::Registry(_) => None,
+        }
+    }
+
+    fn sent(&self) -> Option<Sent> {
+        match &self.content {
+            Content::Registry(pushing) => Some(pushing.sent()),
+            Content::Layout { .. } | Content::Archive { .. } => None,
         }
     }
 
@@ -89,30 +101,46 @@ impl Complete {
                     source,
                 })?;
             }
+            Content::Registry(pushing) => {
+                pushing.show().map_err(|source| DestinationError::Push {
+                    location: location(),
+                    written: Vec::new(),
+                    source,
+                })?;
+            }
         }
         Ok(())
     }
 
-    pub(crate) fn keep(self) -> Finished {
-        match self.content {
+    /// It stays.
+    fn hold(&mut self) {
+        match &mut self.content {
             Content::Layout { new, .. } => {
-                if let Some(new) = new {
+                if let Some(new) = new.take() {
                     new.keep();
                 }
-                Finished { report: None }
             }
-            Content::Archive { archive, new } => {
-                if let Some(mut new) = new {
+            Content::Archive { new, .. } => {
+                if let Some(mut new) = new.take() {
                     new.is_shown = false;
                 }
-                let report = Some(archive.report().clone());
-                Finished { report }
             }
+            Content::Registry(_) => {}
+        }
+    }
+
+    pub(crate) fn keep(mut self) -> Finished {
+        self.hold();
+        Finished {
+            report: self.report().cloned(),
+            sent: self.sent(),
         }
     }
 }
 
 /// Several destinations that are written together: all of them appear, or none that is new.
+///
+/// Registries get their names last, when everything else is there: a push cannot be taken back.
 ///
 /// # Examples
 ///
@@ -137,7 +165,7 @@ impl Complete {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Destinations(Backwards<Destination>);
+pub struct Destinations(Backwards<(usize, Destination)>);
 
 impl Destinations {
     /// Opens all of them, so that what can be told before work is told.
@@ -149,26 +177,37 @@ impl Destinations {
         locations: &[Location],
         options: &DestinationOptions,
     ) -> Result<Self, DestinationError> {
-        let mut all = Backwards(VecDeque::new());
-        for location in locations {
-            all.0.push_back(location.create(options)?);
+        let mut order: Vec<_> = locations.iter().enumerate().collect();
+        order.sort_by_key(|(_, location)| match location.medium() {
+            Medium::Oci => 0,
+            Medium::Docker => 1,
+            Medium::OciArchive | Medium::DockerArchive => 2,
+        });
+        let mut all = Self(Backwards(VecDeque::new()));
+        // Of these two, the one that may hold a layout open is dropped first.
+        let stock = Stock::new(&options.lent);
+        for (number, location) in order {
+            let destination = location.create_beside(options, &stock)?;
+            match &destination.inner {
+                Inner::Layout { layout, .. } => drop(stock.layout.set(Arc::clone(layout))),
+                Inner::Registry(pushing) => {
+                    let others = all.iter().filter_map(|other| match &other.inner {
+                        Inner::Registry(other) => Some(other),
+                        _ => None,
+                    });
+                    others.for_each(|other| pushing.mount_from(other));
+                }
+                Inner::Archive(_) => {}
+            }
+            all.0.0.push_back((number, destination));
         }
-        Ok(Self(all))
+        Ok(all)
     }
 
-    /// All of them, as they were given.
+    /// All of them. The first is the one that an image is best built into, for the others to be
+    /// copied from it: a layout, else a registry, else the first that was given.
     pub fn iter(&self) -> impl Iterator<Item = &Destination> {
-        self.0.0.iter()
-    }
-
-    /// The one that an image is best built into, for the others to be copied from it: the first
-    /// layout, else the first of all; none if there are none. The number says which it is.
-    #[must_use]
-    pub fn first(&self) -> Option<(usize, &Destination)> {
-        let is_layout = |(_, at): &(usize, &Destination)| at.location().medium() == Medium::Oci;
-        let mut all = self.iter().enumerate();
-        all.find(is_layout)
-            .or_else(|| self.iter().enumerate().next())
+        self.0.0.iter().map(|(_, destination)| destination)
     }
 
     /// Writes all that is not written yet, and shows nothing.
@@ -180,42 +219,82 @@ impl Destinations {
         // Of these two, the one with those that come later is dropped first.
         let mut all = Backwards(VecDeque::new());
         let mut rest = self.0;
-        while let Some(destination) = rest.0.pop_front() {
-            all.0.push_back(destination.complete()?);
+        while let Some((number, destination)) = rest.0.pop_front() {
+            all.0.push_back((number, destination.complete()?));
         }
         Ok(Completed(all))
     }
 }
 
 /// Destinations that have all they are to hold. Dropped before they are kept, those that are new
-/// are gone again.
+/// are gone again, unless a registry has been told a name.
 #[derive(Debug)]
-pub struct Completed(Backwards<Complete>);
+pub struct Completed(Backwards<(usize, Complete)>);
+
+/// What is in one of several destinations.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Output<'a> {
+    /// Where it is.
+    pub location: &'a Location,
+    /// What became of the images in an archive.
+    pub report: Option<&'a Report>,
+    /// What went to a registry until now.
+    pub sent: Option<Sent>,
+}
 
 impl Completed {
-    /// What became of the images in each archive; nothing for a layout.
-    pub fn reports(&self) -> impl Iterator<Item = (&Location, Option<&Report>)> {
-        self.0.0.iter().map(|at| (&at.location, at.report()))
+    /// What is in each of them, in the order in which they were given.
+    pub fn outputs(&self) -> impl Iterator<Item = Output<'_>> {
+        let mut all: Vec<_> = self.0.0.iter().collect();
+        all.sort_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, at)| Output {
+            location: &at.location,
+            report: at.report(),
+            sent: at.sent(),
+        })
     }
 
-    /// Has all of them appear: layouts, which may yet lack room, before archives.
+    /// Has all of them appear: layouts, which may yet lack room, before archives, and registries
+    /// last of all, in the order in which they were given. From the first registry on everything
+    /// stays, whatever happens.
     ///
     /// # Errors
     ///
     /// [`DestinationError::Publish`], [`DestinationError::Archive`]; what came before in one that
-    /// is not new stays then.
+    /// is not new stays then. [`DestinationError::Push`] says what is there already.
     pub fn show(&mut self) -> Result<(), DestinationError> {
-        let is_layout = |at: &&mut Complete| matches!(at.content, Content::Layout { .. });
-        let (layouts, archives): (Vec<_>, Vec<_>) = self.0.0.iter_mut().partition(is_layout);
-        layouts
-            .into_iter()
-            .chain(archives)
-            .try_for_each(Complete::show)
+        let place = |at: &Complete| match at.content {
+            Content::Layout { .. } => 0,
+            Content::Archive { .. } => 1,
+            Content::Registry(_) => 2,
+        };
+        let mut order: Vec<_> = (0..self.0.0.len()).collect();
+        order.sort_by_key(|at| (place(&self.0.0[*at].1), *at));
+        let mut shown = Vec::new();
+        for at in order {
+            if matches!(self.0.0[at].1.content, Content::Registry(_)) {
+                self.0.0.iter_mut().for_each(|(_, other)| other.hold());
+            }
+            let (_, destination) = &mut self.0.0[at];
+            destination.show().map_err(|error| match error {
+                DestinationError::Push {
+                    location, source, ..
+                } => DestinationError::Push {
+                    location,
+                    written: std::mem::take(&mut shown),
+                    source,
+                },
+                other => other,
+            })?;
+            shown.push(destination.location.clone());
+        }
+        Ok(())
     }
 
     /// They stay.
     pub fn keep(mut self) {
-        for at in self.0.0.drain(..) {
+        for (_, at) in self.0.0.drain(..) {
             at.keep();
         }
     }

@@ -1,4 +1,4 @@
-//! Opens media by the names people type: oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE.
+//! Opens media by the names people type: oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, docker://REFERENCE.
 //!
 //! The names are those of skopeo, podman and buildah. A [`Location`] is such a name, parsed; it
 //! opens a [`Source`](cooperage_blob::Source) to read from, finds the image that it means there,
@@ -9,8 +9,13 @@
 //! | `oci:DIR[:NAME]`, `oci:DIR@DIGEST` | an image layout; `NAME` is the whole of `org.opencontainers.image.ref.name` |
 //! | `oci-archive:FILE[:NAME]` | an image layout in a tar |
 //! | `docker-archive:FILE[:REFERENCE]` | what `docker save` writes and `docker load` reads |
+//! | `docker://REFERENCE` | an image of a registry; without a registry Docker's, without a tag `latest` |
 //!
 //! A path ends at the first colon, so it cannot hold one.
+//!
+//! A [`Network`] is the way to registries: logins, certificates, mirrors, and the cache in which
+//! documents and layers are kept between runs. Where it is not given, registries are spoken to as
+//! anybody may.
 //!
 //! # Examples
 //!
@@ -25,13 +30,33 @@
 //! # Ok::<(), cooperage_transport::ParseLocationError>(())
 //! ```
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the first line is what Cargo.toml and ARCHITECTURE.md say too, and names no page"
+)]
+
+mod certificates;
 mod complete;
 mod location;
+mod network;
 mod new_layout;
+mod pushing;
 mod read;
+mod registries;
+mod remote;
+mod spool;
+mod stock;
 mod write;
+mod write_error;
 
-pub use complete::{Completed, Destinations};
+pub use certificates::CertificatesError;
+pub use complete::{Completed, Destinations, Output};
 pub use location::{Location, Medium, ParseLocationError};
+pub use network::{Network, NetworkError, NetworkOptions, Reach, Verification};
+pub use pushing::Sent;
 pub use read::{FindError, Opened};
-pub use write::{Destination, DestinationError, DestinationOptions, Finished, check_outputs};
+pub use registries::RegistriesError;
+pub use remote::Layers;
+pub use stock::Lent;
+pub use write::{Destination, DestinationOptions, Finished, check_outputs};
+pub use write_error::DestinationError;

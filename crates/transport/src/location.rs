@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use cooperage_digest::Digest;
+use cooperage_image_spec::{ParseReferenceError, Reference};
 
 /// A kind of medium.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -16,7 +17,16 @@ pub enum Medium {
     OciArchive,
     /// `docker-archive:`, what `docker save` writes.
     DockerArchive,
+    /// `docker://`, a repository of a registry.
+    Docker,
 }
+
+const ALL: [Medium; 4] = [
+    Medium::Oci,
+    Medium::OciArchive,
+    Medium::DockerArchive,
+    Medium::Docker,
+];
 
 impl Medium {
     /// What stands before the first colon.
@@ -26,7 +36,14 @@ impl Medium {
             Self::Oci => "oci",
             Self::OciArchive => "oci-archive",
             Self::DockerArchive => "docker-archive",
+            Self::Docker => "docker",
         }
+    }
+
+    /// Whether it is a directory or a file.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        self != Self::Docker
     }
 }
 
@@ -37,6 +54,7 @@ pub struct Location {
     path: PathBuf,
     name: Option<String>,
     digest: Option<Digest>,
+    reference: Option<Reference>,
 }
 
 /// Why a text names no medium.
@@ -45,7 +63,7 @@ pub struct Location {
 pub enum ParseLocationError {
     /// No medium that is known stands before the first colon.
     #[error(
-        "`{text}` names no medium: expected `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:REFERENCE]`"
+        "`{text}` names no medium: expected `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REFERENCE]` or `docker://REFERENCE`"
     )]
     UnknownMedium {
         /// What was read.
@@ -75,10 +93,24 @@ pub enum ParseLocationError {
         /// Why.
         source: cooperage_digest::ParseDigestError,
     },
+    /// `docker:` without the slashes.
+    #[error("`{text}` lacks two slashes: expected `docker://REFERENCE`")]
+    NoSlashes {
+        /// What was read.
+        text: String,
+    },
+    /// What stands behind `docker://` is no image reference.
+    #[error("`{text}`: {source}")]
+    Reference {
+        /// What was read.
+        text: String,
+        /// Why.
+        source: ParseReferenceError,
+    },
 }
 
 impl Location {
-    /// A place in a medium, for whatever image lies there alone.
+    /// A place in a local medium, for whatever image lies there alone.
     #[must_use]
     pub fn new(medium: Medium, path: &Path) -> Self {
         Self {
@@ -86,13 +118,35 @@ impl Location {
             path: path.to_owned(),
             name: None,
             digest: None,
+            reference: None,
         }
     }
 
-    /// The same place, for the image of this name.
+    /// An image of a registry.
+    #[must_use]
+    pub fn registry(reference: Reference) -> Self {
+        Self {
+            digest: reference.digest().cloned(),
+            reference: Some(reference),
+            ..Self::new(Medium::Docker, Path::new(""))
+        }
+    }
+
+    /// The same place, for the image of this name; a registry's stays as it is.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+        if self.medium.is_local() {
+            self.name = Some(name.into());
+        }
+        self
+    }
+
+    /// The same place, a relative path starting from `root`.
+    #[must_use]
+    pub fn below(mut self, root: &Path) -> Self {
+        if self.medium.is_local() && self.path != Path::new("-") {
+            self.path = root.join(&self.path);
+        }
         self
     }
 
@@ -102,13 +156,13 @@ impl Location {
         self.medium
     }
 
-    /// The directory or file.
+    /// The directory or file; empty for a registry.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The image's name in the medium.
+    /// The image's name in a local medium.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -118,6 +172,33 @@ impl Location {
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
+    }
+
+    /// The image's reference, if it lies in a registry.
+    #[must_use]
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
+    }
+
+    /// Whether it says which image is meant: by name, tag or digest.
+    #[must_use]
+    pub fn is_one_image(&self) -> bool {
+        let tag = self.reference.as_ref().and_then(Reference::tag);
+        self.name.is_some() || self.digest.is_some() || tag.is_some()
+    }
+
+    fn parse_registry(text: &str, rest: &str) -> Result<Self, ParseLocationError> {
+        let text = || text.to_owned();
+        let Some(reference) = rest.strip_prefix("//") else {
+            return Err(ParseLocationError::NoSlashes { text: text() });
+        };
+        match reference.parse() {
+            Ok(reference) => Ok(Self::registry(reference)),
+            Err(source) => Err(ParseLocationError::Reference {
+                text: text(),
+                source,
+            }),
+        }
     }
 }
 
@@ -129,11 +210,13 @@ impl FromStr for Location {
             text: text.to_owned(),
         };
         let (medium, rest) = text.split_once(':').ok_or_else(unknown)?;
-        let all = [Medium::Oci, Medium::OciArchive, Medium::DockerArchive];
-        let medium = all
+        let medium = ALL
             .into_iter()
             .find(|m| m.as_str() == medium)
             .ok_or_else(unknown)?;
+        if medium == Medium::Docker {
+            return Self::parse_registry(text, rest);
+        }
         let (path, name, digest) = match (rest.split_once(':'), rest.split_once('@')) {
             (named, Some((path, digest)))
                 if named.is_none_or(|(dir, _)| dir.len() > path.len()) =>
@@ -166,16 +249,18 @@ impl FromStr for Location {
             });
         }
         Ok(Self {
-            medium,
-            path: path.into(),
             name,
             digest,
+            ..Self::new(medium, Path::new(path))
         })
     }
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reference) = &self.reference {
+            return write!(f, "docker://{reference}");
+        }
         write!(f, "{}:{}", self.medium.as_str(), self.path.display())?;
         match (&self.name, &self.digest) {
             (Some(name), _) => write!(f, ":{name}"),

@@ -8,12 +8,18 @@ use cooperage_digest::Digest;
 use cooperage_image_spec::Reference;
 use cooperage_layout::{Layout, OpenError};
 
-use crate::{Location, Medium};
+use crate::remote::Remote;
+use crate::{Layers, Location, Medium, Network, NetworkError};
 
 /// A location that was opened to be read.
 pub struct Opened {
-    source: Box<dyn Source>,
+    inner: Inner,
     location: Location,
+}
+
+enum Inner {
+    Local(Box<dyn Source>),
+    Remote(Box<Remote>),
 }
 
 impl std::fmt::Debug for Opened {
@@ -63,6 +69,30 @@ pub enum FindError {
         /// What there is.
         names: Vec<String>,
     },
+    /// The registry cannot be spoken to.
+    #[error("cannot open `{location}`")]
+    Network {
+        /// The location.
+        location: Location,
+        /// Why.
+        #[source]
+        source: NetworkError,
+    },
+    /// The registry does not give it.
+    #[error("`{location}` cannot be had")]
+    Registry {
+        /// The location.
+        location: Location,
+        /// Why.
+        #[source]
+        source: Box<cooperage_registry::Error>,
+    },
+    /// Registries are not asked, and the cache does not have it.
+    #[error("`{location}` is not in the cache, and registries are not asked while offline")]
+    NotCached {
+        /// The location.
+        location: Location,
+    },
     /// Several, and no name given.
     #[error("`{location}` holds several images, say which: {}", held(names))]
     Ambiguous {
@@ -91,23 +121,41 @@ fn held(names: &[String]) -> String {
 }
 
 impl Location {
-    /// Opens the medium. A pipe (`-` or a named pipe) is an archive too; it is spooled.
+    /// Opens the medium; a registry as anybody may, without a cache. A pipe (`-` or a named pipe)
+    /// is an archive too; it is spooled.
     pub fn open(&self) -> Result<Opened, FindError> {
+        self.open_with(&Network::default(), Layers::default())
+    }
+
+    /// Opens the medium; a registry by this way, which its layers take as `layers` says.
+    pub fn open_with(&self, network: &Network, layers: Layers) -> Result<Opened, FindError> {
+        let inner = match self.reference() {
+            Some(reference) => {
+                Inner::Remote(Box::new(Remote::open(self, reference, network, layers)?))
+            }
+            None => Inner::Local(self.open_local()?),
+        };
+        Ok(Opened {
+            inner,
+            location: self.clone(),
+        })
+    }
+
+    fn open_local(&self) -> Result<Box<dyn Source>, FindError> {
         let options = ReadOptions::default();
         let archive = |source| FindError::Archive {
             location: self.clone(),
             source,
         };
         let stdin = self.path() == Path::new("-");
-        let source: Box<dyn Source> = match self.medium() {
-            Medium::Oci => {
-                Box::new(
-                    Layout::open(self.path()).map_err(|source| FindError::Layout {
-                        location: self.clone(),
-                        source,
-                    })?,
-                )
-            }
+        Ok(match self.medium() {
+            // A registry was opened before this.
+            Medium::Oci | Medium::Docker => Box::new(Layout::open(self.path()).map_err(
+                |source| FindError::Layout {
+                    location: self.clone(),
+                    source,
+                },
+            )?),
             Medium::OciArchive if stdin => {
                 Box::new(OciArchive::from_reader(std::io::stdin(), &options).map_err(archive)?)
             }
@@ -120,10 +168,6 @@ impl Location {
             Medium::DockerArchive => {
                 Box::new(DockerArchive::open(self.path(), &options).map_err(archive)?)
             }
-        };
-        Ok(Opened {
-            source,
-            location: self.clone(),
         })
     }
 }
@@ -132,29 +176,39 @@ impl Opened {
     /// The medium.
     #[must_use]
     pub fn source(&self) -> &dyn Source {
-        &*self.source
+        match &self.inner {
+            Inner::Local(source) => &**source,
+            Inner::Remote(remote) => &**remote,
+        }
     }
 
     /// The medium, by itself.
     #[must_use]
     pub fn into_source(self) -> Box<dyn Source> {
-        self.source
+        match self.inner {
+            Inner::Local(source) => source,
+            Inner::Remote(remote) => remote,
+        }
     }
 
-    /// All roots of the medium.
+    /// All roots of the medium; of a registry, all tags of the repository.
     pub fn roots(&self) -> Result<Vec<Root>, FindError> {
-        self.source.roots().map_err(|source| FindError::Roots {
+        self.source().roots().map_err(|source| FindError::Roots {
             location: self.location.clone(),
             source,
         })
     }
 
-    /// The root that the location means: that of its name or digest, or the only one there is.
+    /// The root that the location means: that of its name or digest, or the only one there is; in a
+    /// registry that of the tag, or of `latest`.
     ///
     /// # Errors
     ///
     /// [`FindError::NotFound`] and [`FindError::Ambiguous`] list what there is.
     pub fn root(&self) -> Result<Root, FindError> {
+        if let Inner::Remote(remote) = &self.inner {
+            return remote.root(&self.location);
+        }
         let roots = self.roots()?;
         let location = || self.location.clone();
         let names = || roots.iter().map(label).collect::<Vec<_>>();

@@ -1,20 +1,21 @@
 //! Writing to a location.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cooperage_blob::{BlobWriter, Error, Root, Sink, Source};
-use cooperage_daemon_archive::{ArchiveSink, Report, SinkError, WriteOptions};
+use cooperage_daemon_archive::{ArchiveSink, Report, WriteOptions};
 use cooperage_digest::Algorithm;
-use cooperage_image_spec::{Descriptor, Platform};
-use cooperage_layout::{Layout, OpenError};
-use cooperage_staging::{SamePlace, check_distinct};
+use cooperage_image_spec::{Descriptor, Platform, Reference};
+use cooperage_layout::Layout;
+use cooperage_staging::check_distinct;
 
 use crate::complete::{Complete, Content, NewArchive};
 use crate::new_layout::NewLayout;
-use crate::{Location, Medium};
+use crate::pushing::{Pushing, Sent};
+use crate::stock::{Lent, Reading, Stock};
+use crate::{DestinationError, Location, Medium, Network};
 
 /// How a location is written to.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,10 @@ pub struct DestinationOptions {
     pub platform: Option<Platform>,
     /// zstd layers stay as they are in a docker archive, for engines that read them.
     pub layers: cooperage_daemon_archive::LayerForm,
+    /// How registries are reached.
+    pub network: Network,
+    /// Layers of base images, and where they lie.
+    pub lent: Arc<Lent>,
 }
 
 /// A location that was opened to be written; a [`Sink`].
@@ -30,70 +35,28 @@ pub struct DestinationOptions {
 /// What is published appears with [`Destination::finish`], and not at all without it: an archive
 /// whole, in a layout all roots. Dropped before, it leaves what was there before, and a layout that
 /// was not there is gone again; what was there keeps blobs that nothing names. What was put in can
-/// be read before it is finished.
+/// be read before it is finished, and so can the layers that are lent.
+///
+/// A registry gets blobs at once, where nothing names them, and names with [`Destination::finish`]:
+/// one by one, and they cannot be taken back. A blob whose digest is not known beforehand is kept
+/// in `TMPDIR` until it is sent, which it is not if the registry has it.
 #[derive(Debug)]
 pub struct Destination {
     // Let go of before a new layout is taken away.
-    inner: Inner,
+    pub(crate) inner: Inner,
     location: Location,
+    lent: Arc<Lent>,
 }
 
 #[derive(Debug)]
-enum Inner {
+pub(crate) enum Inner {
     Layout {
-        layout: Box<Layout>,
+        layout: Arc<Layout>,
         roots: Mutex<Vec<Root>>,
         new: Option<NewLayout>,
     },
     Archive(Box<ArchiveSink>),
-}
-
-/// Why a location cannot be written to.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DestinationError {
-    /// The layout could not be made or opened.
-    #[error("cannot write to `{location}`")]
-    Layout {
-        /// The location.
-        location: Location,
-        /// Why.
-        #[source]
-        source: OpenError,
-    },
-    /// The layout took all blobs, and cannot name what is made of them.
-    #[error("cannot write to `{location}`")]
-    Publish {
-        /// The location.
-        location: Location,
-        /// Why.
-        #[source]
-        source: Error,
-    },
-    /// The archive could not be begun or finished.
-    #[error("cannot write `{location}`")]
-    Archive {
-        /// The location.
-        location: Location,
-        /// Why.
-        #[source]
-        source: SinkError,
-    },
-    /// A digest says what is to be written; it cannot be chosen.
-    #[error("`{location}` names a digest: a destination takes a name, or none")]
-    Digest {
-        /// The location.
-        location: Location,
-    },
-    /// Of two outputs only the last would be left.
-    #[error(transparent)]
-    SamePlace(#[from] SamePlace),
-    /// Standard output cannot be replaced at the end, nor taken back.
-    #[error("`{location}`: an image is not built to standard output")]
-    StandardOutput {
-        /// The location.
-        location: Location,
-    },
+    Registry(Box<Pushing>),
 }
 
 /// What was written.
@@ -101,6 +64,8 @@ pub enum DestinationError {
 pub struct Finished {
     /// What became of the images in an archive.
     pub report: Option<Report>,
+    /// What went to a registry.
+    pub sent: Option<Sent>,
 }
 
 /// Finds out what can be told before work of whether images can be written to all of these
@@ -117,8 +82,9 @@ pub fn check_outputs<'a>(
     for location in locations {
         location.check_output()?;
     }
+    let locations = locations.iter().filter(|at| at.medium().is_local());
     let is_layout = |location: &&Location| location.medium() == Medium::Oci;
-    let (layouts, archives): (Vec<_>, Vec<_>) = locations.iter().partition(is_layout);
+    let (layouts, archives): (Vec<_>, Vec<_>) = locations.partition(is_layout);
     let layouts: BTreeSet<&Path> = layouts.into_iter().map(Location::path).collect();
     let archives = archives.into_iter().map(Location::path);
     check_distinct(layouts.into_iter().chain(archives).chain(files))?;
@@ -142,20 +108,66 @@ impl Location {
             return Err(DestinationError::StandardOutput { location });
         }
         match self.medium() {
-            Medium::Oci => Ok(()),
+            Medium::Oci | Medium::Docker => Ok(()),
             Medium::OciArchive | Medium::DockerArchive => ArchiveSink::check(self.path())
                 .map_err(|source| DestinationError::Archive { location, source }),
         }
     }
 
+    /// The name under which a root goes in: the location's, else the root's own where this medium
+    /// can have it. A docker archive takes image references only, so a layout's bare tag is left
+    /// out there. In a repository of a registry it is a reference: with the location's tag, else
+    /// with that of the root's own name, else with `latest`.
+    #[must_use]
+    pub fn name_for(&self, root: &Root) -> Option<String> {
+        if let Some(reference) = self.reference() {
+            return Some(tagged(reference, root.name.as_deref()).to_string());
+        }
+        let own = || {
+            let name = root.name.clone()?;
+            let reference =
+                self.medium() != Medium::DockerArchive || name.contains([':', '/', '@']);
+            reference.then_some(name)
+        };
+        self.name().map(str::to_owned).or_else(own)
+    }
+
+    /// The names under which an image goes in that is called `names`: the location's, else those of
+    /// them that this medium can have, each once and as it has it.
+    #[must_use]
+    pub fn names_for(&self, names: &[String]) -> Vec<String> {
+        let unnamed = |name| Root {
+            name,
+            descriptor: Descriptor::empty(),
+        };
+        let mut all = Vec::new();
+        for name in names {
+            let name = self.name_for(&unnamed(Some(name.clone())));
+            all.extend(name.filter(|name| !all.contains(name)));
+        }
+        if all.is_empty() {
+            all.extend(self.name_for(&unnamed(None)));
+        }
+        all
+    }
+
     /// Opens the medium to write to it. A layout that is there is added to, at the end; an archive
-    /// that is there is replaced, at the end.
+    /// that is there is replaced, at the end. Of a registry nothing is asked yet.
     ///
     /// # Errors
     ///
     /// Those of [`Self::check_output`]; [`DestinationError::Layout`] and
-    /// [`DestinationError::Archive`] if nothing can be written there.
+    /// [`DestinationError::Archive`] if nothing can be written there; [`DestinationError::Network`].
     pub fn create(&self, options: &DestinationOptions) -> Result<Destination, DestinationError> {
+        self.create_beside(options, &Stock::new(&options.lent))
+    }
+
+    /// As [`Location::create`], beside other destinations.
+    pub(crate) fn create_beside(
+        &self,
+        options: &DestinationOptions,
+        stock: &Arc<Stock>,
+    ) -> Result<Destination, DestinationError> {
         self.check_output()?;
         let archive = |source| DestinationError::Archive {
             location: self.clone(),
@@ -164,32 +176,53 @@ impl Location {
         let mut write = WriteOptions::default();
         write.platform.clone_from(&options.platform);
         write.layers = options.layers;
-        let inner = match self.medium() {
-            Medium::Oci => {
-                let new = NewLayout::before(self.path());
-                let layout =
-                    Layout::create(self.path()).map_err(|source| DestinationError::Layout {
-                        location: self.clone(),
-                        source,
-                    })?;
-                Inner::Layout {
-                    layout: layout.into(),
-                    roots: Mutex::default(),
-                    new,
-                }
-            }
-            Medium::OciArchive => {
+        let inner = match (self.medium(), self.reference()) {
+            (_, Some(reference)) => self.create_pushing(reference, options, stock)?,
+            (Medium::OciArchive, None) => {
                 Inner::Archive(ArchiveSink::oci(self.path()).map_err(archive)?.into())
             }
-            Medium::DockerArchive => {
+            (Medium::DockerArchive, None) => {
                 let sink = ArchiveSink::docker(self.path(), &write).map_err(archive)?;
                 Inner::Archive(sink.into())
             }
+            (_, None) => self.create_layout()?,
         };
         Ok(Destination {
             inner,
             location: self.clone(),
+            lent: Arc::clone(&options.lent),
         })
+    }
+
+    fn create_layout(&self) -> Result<Inner, DestinationError> {
+        let new = NewLayout::before(self.path());
+        let layout = Layout::create(self.path()).map_err(|source| DestinationError::Layout {
+            location: self.clone(),
+            source,
+        })?;
+        Ok(Inner::Layout {
+            layout: layout.into(),
+            roots: Mutex::default(),
+            new,
+        })
+    }
+
+    fn create_pushing(
+        &self,
+        reference: &Reference,
+        options: &DestinationOptions,
+        stock: &Arc<Stock>,
+    ) -> Result<Inner, DestinationError> {
+        let repository =
+            options
+                .network
+                .repository(reference)
+                .map_err(|source| DestinationError::Network {
+                    location: self.clone(),
+                    source,
+                })?;
+        let pushing = Pushing::new(repository, Arc::clone(stock));
+        Ok(Inner::Registry(pushing.into()))
     }
 }
 
@@ -204,6 +237,7 @@ impl Destination {
         match &self.inner {
             Inner::Layout { layout, .. } => &**layout,
             Inner::Archive(archive) => &**archive,
+            Inner::Registry(pushing) => &**pushing,
         }
     }
 
@@ -211,28 +245,16 @@ impl Destination {
         match &self.inner {
             Inner::Layout { layout, .. } => &**layout,
             Inner::Archive(archive) => &**archive,
+            Inner::Registry(pushing) => &**pushing,
         }
     }
 
-    /// The name under which a root goes in: the location's, else the root's own where this medium
-    /// can have it. A docker archive takes image references only, so a layout's bare tag is left
-    /// out there.
-    #[must_use]
-    pub fn name_for(&self, root: &Root) -> Option<String> {
-        let own = || {
-            let name = root.name.clone()?;
-            let reference =
-                self.location.medium() != Medium::DockerArchive || name.contains([':', '/', '@']);
-            reference.then_some(name)
-        };
-        self.location.name().map(str::to_owned).or_else(own)
-    }
-
-    /// Ends the writing: an archive appears in its place, a layout names its roots.
+    /// Ends the writing: an archive appears in its place, a layout names its roots, a registry is
+    /// told the names.
     ///
     /// # Errors
     ///
-    /// [`DestinationError::Archive`] and [`DestinationError::Publish`]
+    /// [`DestinationError::Archive`], [`DestinationError::Publish`] and [`DestinationError::Push`]
     pub fn finish(self) -> Result<Finished, DestinationError> {
         let mut complete = self.complete()?;
         complete.show()?;
@@ -255,6 +277,7 @@ impl Destination {
                 },
                 Err(source) => return Err(DestinationError::Archive { location, source }),
             },
+            Inner::Registry(pushing) => Content::Registry(pushing),
         };
         Ok(Complete { content, location })
     }
@@ -284,7 +307,28 @@ impl Sink for Destination {
                 lock(roots).push(root.clone());
                 Ok(())
             }
-            Inner::Archive(archive) => archive.publish(root),
+            Inner::Archive(_) | Inner::Registry(_) => self.sink().publish(root),
+        }
+    }
+
+    fn holds(&self, root: &Root) -> Result<bool, Error> {
+        self.sink().holds(root)
+    }
+
+    fn take(
+        &self,
+        source: &dyn Source,
+        descriptor: &Descriptor,
+        moved: &mut dyn FnMut(u64),
+    ) -> Result<Option<u64>, Error> {
+        self.sink().take(source, descriptor, moved)
+    }
+
+    fn take_root(&self, source: &dyn Source, root: &Root) -> Result<Option<u64>, Error> {
+        match &self.inner {
+            // Its names come at the end.
+            Inner::Layout { .. } => Ok(None),
+            Inner::Archive(_) | Inner::Registry(_) => self.sink().take_root(source, root),
         }
     }
 }
@@ -294,11 +338,38 @@ impl Source for Destination {
     fn roots(&self) -> Result<Vec<Root>, Error> {
         match &self.inner {
             Inner::Layout { roots, .. } => Ok(lock(roots).clone()),
-            Inner::Archive(archive) => archive.roots(),
+            Inner::Archive(_) | Inner::Registry(_) => self.source().roots(),
         }
     }
 
-    fn fetch(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Error> {
-        self.source().fetch(descriptor)
+    fn fetch(&self, descriptor: &Descriptor) -> Reading<'_> {
+        match self.source().fetch(descriptor) {
+            Err(error) if error.is_not_found() => {
+                let lent = self.lent.fetch(descriptor);
+                lent.unwrap_or(Err(error))
+            }
+            result => result,
+        }
     }
+
+    fn origin(&self, descriptor: &Descriptor) -> Option<Reference> {
+        let own = || self.source().origin(descriptor);
+        self.lent.origin(descriptor).or_else(own)
+    }
+}
+
+/// The reference under which something called `name` goes into a repository.
+fn tagged(reference: &Reference, name: Option<&str>) -> Reference {
+    if reference.tag().is_some() {
+        return reference.clone();
+    }
+    let own = name.and_then(|name| {
+        // A bare tag, as layouts have it, or a reference.
+        let tag = match name.parse::<Reference>() {
+            Ok(parsed) if name.contains([':', '/', '@']) => parsed.tag()?.to_owned(),
+            _ => name.to_owned(),
+        };
+        reference.clone().with_tag(&tag).ok()
+    });
+    own.unwrap_or_else(|| reference.clone().with_default_tag())
 }

@@ -94,25 +94,26 @@ fn note(path: &Path, number: u64) {
 /// Twenty blobs, in an order of its own, with three others at it.
 fn share(path: &Path, seed: u64) {
     let cache = Cache::open(path, ROOMY).unwrap();
+    let blobs: Vec<_> = (0..20).map(|number| numbered(number, 20_000)).collect();
     say("ready");
     listen();
     std::thread::scope(|scope| {
         for thread in 0..4 {
-            let cache = &cache;
+            let (cache, blobs) = (&cache, &blobs);
             scope.spawn(move || {
                 let mut numbers = Numbers::new(seed * 4 + thread);
                 for _ in 0..40 {
                     let number = numbers.below(20) as u64;
-                    let (bytes, descriptor) = numbered(number, LENGTH);
-                    let blob = cache.blob(&descriptor, |writer| {
+                    let (bytes, descriptor) = &blobs[number as usize];
+                    let blob = cache.blob(descriptor, |writer| {
                         note(path, number);
-                        for piece in bytes.chunks(10_000) {
+                        for piece in bytes.chunks(1000) {
                             give(writer, piece)?;
                             std::thread::yield_now();
                         }
                         Ok(())
                     });
-                    assert_eq!(all(blob.unwrap()).unwrap(), bytes);
+                    assert_eq!(all(blob.unwrap()).unwrap(), *bytes);
                 }
             });
         }

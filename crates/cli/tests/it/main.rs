@@ -8,6 +8,7 @@ mod layers;
 mod look;
 #[cfg(unix)]
 mod outputs;
+mod registry;
 mod support;
 mod unpack;
 mod verify;

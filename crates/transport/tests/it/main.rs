@@ -1,5 +1,8 @@
 //! Names of media, and finding and writing images by them.
 
+mod registry;
+mod settings;
+
 use cooperage_blob::{CopyOptions, Memory, Root, copy};
 use cooperage_commit::{Edit, PackOptions, Recipe, Step, form, pack, write};
 use cooperage_image_spec::Descriptor;
@@ -36,7 +39,14 @@ fn names_are_taken_apart_and_put_together() {
     for (text, reason) in [
         ("", "names no medium"),
         ("dir", "expected `oci:DIR[:NAME]`"),
-        ("docker:app", "names no medium"),
+        ("podman:app", "or `docker://REFERENCE`"),
+        (
+            "docker:app",
+            "lacks two slashes: expected `docker://REFERENCE`",
+        ),
+        ("docker://", "it has no repository name"),
+        ("docker://App", "is upper case"),
+        ("docker://app@sha256:12", "64 hex digits, found 2"),
         ("oci:", "has no path: expected `oci:`"),
         ("oci::x", "has no path"),
         ("oci:dir:", "leave the last"),
@@ -46,6 +56,45 @@ fn names_are_taken_apart_and_put_together() {
         let error = text.parse::<Location>().unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
+}
+
+#[test]
+fn a_registrys_names_are_references() {
+    let zeros = "0".repeat(64);
+    let pinned = format!("docker://q.io:5000/team/app:1.2@sha256:{zeros}");
+    for (text, shown, one) in [
+        ("docker://app", "docker://docker.io/library/app", false),
+        ("docker://app:1", "docker://docker.io/library/app:1", true),
+        (
+            "docker://127.0.0.1:5000/a/b:c",
+            "docker://127.0.0.1:5000/a/b:c",
+            true,
+        ),
+        (&pinned, &pinned, true),
+    ] {
+        let location: Location = text.parse().unwrap();
+        assert_eq!(location.medium(), Medium::Docker);
+        assert!(!location.medium().is_local());
+        assert_eq!(
+            (location.name(), location.path().to_str()),
+            (None, Some(""))
+        );
+        assert_eq!(location.to_string(), shown);
+        assert_eq!(location.is_one_image(), one, "{text}");
+        assert_eq!(location.digest().is_some(), text == pinned);
+        assert_eq!(location.reference().unwrap().to_string(), shown[9..]);
+        assert_eq!(shown.parse::<Location>().unwrap(), location);
+        // Paths and names of files mean nothing to it.
+        let same = location.clone().below("/root".as_ref()).with_name("other");
+        assert_eq!(same, location);
+    }
+    let local: Location = "oci:dir:name".parse().unwrap();
+    assert_eq!(
+        local.below("/root".as_ref()).to_string(),
+        "oci:/root/dir:name"
+    );
+    let stdin: Location = "oci-archive:-".parse().unwrap();
+    assert_eq!(stdin.below("/root".as_ref()).to_string(), "oci-archive:-");
 }
 
 fn image(memory: &Memory, author: &str) -> Descriptor {
@@ -90,7 +139,7 @@ fn an_image_goes_round_all_media_and_comes_back_the_same() {
         let root = from.root().unwrap();
         assert_eq!(root.descriptor.digest, one.digest);
         let root = Root {
-            name: to.name_for(&root),
+            name: to.location().name_for(&root),
             descriptor: root.descriptor,
         };
         copy(from.source(), &root, &to, &CopyOptions::default()).unwrap();
