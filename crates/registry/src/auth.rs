@@ -190,6 +190,12 @@ impl Inner {
         Ok(())
     }
 
+    /// Whether a login was found for what is asked of a server.
+    pub(crate) fn has_login(&self, endpoint: &Endpoint, scope: &Scope) -> bool {
+        let of_host = self.auth.of(endpoint);
+        self.login(&mut locked(&of_host), endpoint, scope).is_some()
+    }
+
     /// Asked for once for each repository: helpers take their time.
     fn login(&self, of_host: &mut OfHost, endpoint: &Endpoint, scope: &Scope) -> Option<Login> {
         let authenticate = self.options.authenticate.as_ref()?;

@@ -203,6 +203,16 @@ impl Inner {
                 hops += 1;
                 url = redirected(&url, &reply, &call.method)?;
                 reply.finish();
+            } else if matches!(status, 301 | 302 | 303 | 307 | 308) && !streams {
+                let text =
+                    format!("`{url}` is the last of {MAX_HOPS} redirects, and redirects too");
+                return Err(Fault::malformed(text));
+            } else if matches!(status, 401 | 403) && own {
+                return Err(Fault::Final(Reason::Denied {
+                    status,
+                    errors: errors_of(reply),
+                    login: self.has_login(endpoint, call.scope),
+                }));
             } else {
                 return Ok((reply, url));
             }
