@@ -4,6 +4,7 @@ mod figures;
 mod machine;
 mod measure;
 mod packages;
+mod registry;
 mod report;
 mod tools;
 mod workloads;
@@ -27,7 +28,10 @@ use workloads::{WORKLOADS, Workload};
 /// Packages come once, by Python's pip, and stay in `target/bench` with what is made of them:
 /// about 5 GB. The machine should have nothing else to do.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// What is packed; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     workload: Vec<String>,
@@ -57,6 +61,12 @@ pub(crate) struct Args {
     prepare: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    /// Measure pushes, pulls and copies between registries instead
+    Registry(registry::Args),
+}
+
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
 enum Format {
     /// Tables
@@ -69,6 +79,9 @@ enum Format {
 const TWO_HOURS: std::time::Duration = std::time::Duration::from_secs(2 * 60 * 60);
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(Other::Registry(args)) = &args.other {
+        return registry::run(args);
+    }
     ensure!(args.runs > 0, "`--runs 0` measures nothing");
     let chosen = chosen(&args.workload)?;
     let target = target_directory()?;

@@ -34,23 +34,38 @@ pub(super) struct Measured {
     pub(super) left_out: Vec<String>,
 }
 
-const BEGIN: &str = "<!-- results: `cargo xtask bench --save` writes what stands from here -->\n";
-const END: &str = "<!-- to here -->\n";
+/// Lines of a page between which results stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    pub(super) begin: &'static str,
+    pub(super) end: &'static str,
+}
+
+const MARKS: Marks = Marks {
+    begin: "<!-- results: `cargo xtask bench --save` writes what stands from here -->\n",
+    end: "<!-- to here -->\n",
+};
 
 /// Writes the results into the page, in the place of those before.
 pub(super) fn save(results: &Results, page: &Path) -> anyhow::Result<()> {
+    put(&markdown(results), &MARKS, page)
+}
+
+/// Writes results between their marks.
+pub(super) fn put(results: &str, marks: &Marks, page: &Path) -> anyhow::Result<()> {
+    let Marks { begin, end } = marks;
     let text = fs::read_to_string(page)?;
     let ends = text
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+        .split_once(begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
     let (before, after) =
         ends.with_context(|| format!("`{}` has lost its marks", page.display()))?;
     ensure!(
-        !after.contains(BEGIN),
+        !after.contains(begin),
         "`{}` has its marks twice",
         page.display()
     );
-    let text = format!("{before}{BEGIN}\n{}\n{END}{after}", markdown(results));
+    let text = format!("{before}{begin}\n{results}\n{end}{after}");
     fs::write(page, text)?;
     Ok(())
 }
@@ -58,21 +73,7 @@ pub(super) fn save(results: &Results, page: &Path) -> anyhow::Result<()> {
 /// All tables.
 pub(super) fn markdown(results: &Results) -> String {
     let mut out = String::new();
-    let machine = &results.machine;
-    let _ = writeln!(
-        out,
-        "Measured on {} ({} cores), {:.0} GiB of memory, Linux {}, {}.",
-        machine.processor,
-        machine.cores,
-        gibibytes(machine.memory),
-        machine.kernel,
-        machine.file_system
-    );
-    let _ = writeln!(
-        out,
-        "Peak memory is that of a tool's largest process; a process that does nothing shows {:.1} MiB.",
-        mebibytes(results.floor)
-    );
+    machine(&results.machine, results.floor, &mut out);
     let _ = writeln!(
         out,
         "A tool that keeps every core busy all the time takes 1.00 of its bound, the CPU time divided by the cores."
@@ -92,6 +93,24 @@ pub(super) fn markdown(results: &Results) -> String {
         );
     }
     out.trim_end().to_owned()
+}
+
+/// The machine, and the least memory that can be told of a command, in bytes.
+pub(super) fn machine(machine: &Machine, floor: u64, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "Measured on {} ({} cores), {:.0} GiB of memory, Linux {}, {}.",
+        machine.processor,
+        machine.cores,
+        gibibytes(machine.memory),
+        machine.kernel,
+        machine.file_system
+    );
+    let _ = writeln!(
+        out,
+        "Peak memory is that of a tool's largest process; a process that does nothing shows {:.1} MiB.",
+        mebibytes(floor)
+    );
 }
 
 fn workload(measured: &Measured, cores: usize, out: &mut String) {
@@ -156,7 +175,7 @@ fn workload(measured: &Measured, cores: usize, out: &mut String) {
     }
 }
 
-fn title(row: &Row) -> String {
+pub(super) fn title(row: &Row) -> String {
     if row.is_ours || row.version.is_empty() {
         return row.tool.clone();
     }
@@ -172,7 +191,7 @@ fn title(row: &Row) -> String {
 }
 
 /// A Markdown table, its columns as wide as they need to be.
-fn table(lines: &[Vec<String>], out: &mut String) {
+pub(super) fn table(lines: &[Vec<String>], out: &mut String) {
     let columns = lines.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
         .map(|at| {
@@ -200,7 +219,7 @@ fn table(lines: &[Vec<String>], out: &mut String) {
     }
 }
 
-fn mebibytes(bytes: u64) -> f64 {
+pub(super) fn mebibytes(bytes: u64) -> f64 {
     count(bytes) / f64::from(1 << 20)
 }
 

@@ -112,7 +112,7 @@ pub(super) fn all(cooperage: &Path, home: &Path, others: &[String]) -> anyhow::R
     Ok(tools)
 }
 
-fn first_line(program: &Program, arguments: &[&str]) -> String {
+pub(super) fn first_line(program: &Program, arguments: &[&str]) -> String {
     // Some say it on standard error.
     let Ok(output) = program.command(arguments).output() else {
         return String::new();
@@ -207,7 +207,8 @@ impl Tool {
     }
 }
 
-fn first_line_of_plan() -> serde_json::Value {
+/// Of an image for the platform that all measure for.
+pub(super) fn first_line_of_plan() -> serde_json::Value {
     serde_json::json!({"plan": "image", "version": 1, "platform": "linux/amd64"})
 }
 
@@ -227,7 +228,7 @@ fn plan_text(tree: &Path, form: Form) -> anyhow::Result<String> {
 }
 
 /// The length of the largest file below a directory: that is the layer.
-fn largest(directory: &Path) -> anyhow::Result<u64> {
+pub(super) fn largest(directory: &Path) -> anyhow::Result<u64> {
     let mut largest = 0;
     for entry in walkdir::WalkDir::new(directory) {
         let entry = entry?;
