@@ -50,7 +50,7 @@ pub fn free_port() -> u16 {
 pub fn get(address: &str, path: &str, patience: Duration) -> io::Result<Answer> {
     let deadline = Instant::now() + patience;
     loop {
-        match request(address, "GET", path, &[], &[]) {
+        match ask(address, ("GET", path), &[], &[], SHORT) {
             Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(25)),
             result => return result,
         }
@@ -69,8 +69,23 @@ pub fn request(
     fields: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Answer> {
+    ask(address, (method, path), fields, body, LONG)
+}
+
+/// What a server that is tried again may take to say something.
+const SHORT: Duration = Duration::from_secs(5);
+/// The same of a server that is asked once, on a machine that others use too.
+const LONG: Duration = Duration::from_secs(60);
+
+fn ask(
+    address: &str,
+    (method, path): (&str, &str),
+    fields: &[(&str, &str)],
+    body: &[u8],
+    patience: Duration,
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(patience))?;
     let mut head = Head {
         first: format!("{method} {path} HTTP/1.1"),
         fields: Vec::new(),
