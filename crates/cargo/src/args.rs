@@ -47,6 +47,8 @@ Examples:
       cargo image --target x86_64-unknown-linux-musl --target aarch64-unknown-linux-musl
   On a base image of a registry, and to a registry:
       cargo image --base debian:bookworm-slim --push registry.example.com/team/app:1.2
+  Into the Docker Engine, to run it:
+      cargo image --tag app:dev --load && docker run --rm app:dev
   On a base image that lies in a layout:
       cargo image --base oci:debian:13-slim
   Add configuration and a port:
@@ -117,7 +119,7 @@ pub struct CargoArgs {
 #[command(next_help_heading = "What the image is (each a key of `[package.metadata.image]` too)")]
 pub struct SettingArgs {
     /// Stand on this image: a reference such as `debian:bookworm-slim`, `oci:DIR[:NAME]`,
-    /// `oci-archive:FILE`, `docker-archive:FILE` [default: from scratch]
+    /// `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:REFERENCE` [default: from scratch]
     #[arg(long, value_name = "IMAGE")]
     pub base: Option<String>,
     /// Refuse a base of another digest
@@ -245,8 +247,8 @@ pub struct SettingArgs {
 )]
 pub struct OutputArgs {
     /// Write the image there: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
-    /// `docker-archive:FILE[:REFERENCE]`, `docker://REFERENCE`; several appear together, at the
-    /// end, and those in registries last
+    /// `docker-archive:FILE[:REFERENCE]`, `docker://REFERENCE`, `docker-daemon:[REFERENCE]`;
+    /// several appear together, at the end, and daemons and registries last
     /// [default: `image` in cargo's target directory, as a layout]
     #[arg(short, long, value_name = "MEDIUM")]
     pub output: Vec<Location>,
@@ -254,6 +256,10 @@ pub struct OutputArgs {
     /// several times
     #[arg(long, value_name = "REFERENCE", value_parser = pushed)]
     pub push: Vec<Reference>,
+    /// Load the image into the Docker Engine, or into podman's service, under the image's names; only
+    /// layers that it lacks are sent
+    #[arg(long)]
+    pub load: bool,
     /// Look up what the base's tag means now, and write that to the lockfile
     #[arg(long, conflicts_with_all = ["locked", "offline", "frozen"])]
     pub update: bool,

@@ -34,7 +34,7 @@ pub(crate) fn location(text: &str) -> Result<Location> {
         Ok(reference) => Ok(Location::registry(reference)),
         Err(error) => Err(anyhow::Error::new(error).context(format!(
             "`{text}` is no base: expected an image reference, `oci:DIR[:NAME]`, \
-             `oci-archive:FILE` or `docker-archive:FILE`"
+             `oci-archive:FILE`, `docker-archive:FILE` or `docker-daemon:REFERENCE`"
         ))),
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use cooperage_daemon::{Endpoint, EndpointError};
+
 /// The variables that are text, by name.
 #[must_use]
 pub fn vars() -> BTreeMap<String, String> {
@@ -49,6 +51,12 @@ pub(crate) fn is_of_outer_cargo(name: &str) -> bool {
 )]
 pub(crate) fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where the daemon is: what `DOCKER_HOST`, contexts and sockets say.
+pub(crate) fn daemon() -> Result<Endpoint, EndpointError> {
+    let home = std::env::home_dir().unwrap_or_default();
+    Endpoint::find(|name| path(name).map(PathBuf::into_os_string), &home)
 }
 
 /// `$XDG_CONFIG_HOME`, or `~/.config`.

@@ -76,7 +76,8 @@ pub fn size(text: &str) -> Result<u64, String> {
 }
 
 impl NetworkArgs {
-    /// The way to registries that flags and environment lead to. Nothing is asked yet.
+    /// The way to registries and to the daemon that flags and environment lead to. Nothing is asked
+    /// yet.
     ///
     /// `warn` is told of a cache that cannot be used, unless it was asked for by name.
     ///
@@ -115,6 +116,7 @@ impl NetworkArgs {
             no_proxy: no_proxy.collect(),
             cache: self.cache(warn)?,
             reach,
+            daemon: Some(env::daemon()),
         };
         Ok(Network::new(options)?)
     }

@@ -52,7 +52,9 @@ fn own_layout(target_dir: &Path) -> Location {
 pub(crate) fn locations(args: &ImageArgs, target_dir: &Path) -> Vec<Location> {
     let args = &args.output;
     let pushed = args.push.iter().cloned().map(Location::registry);
-    let all: Vec<_> = args.output.iter().cloned().chain(pushed).collect();
+    let loaded = args.load.then(|| Location::daemon(None));
+    let all = args.output.iter().cloned().chain(loaded).chain(pushed);
+    let all: Vec<_> = all.collect();
     if all.is_empty() {
         return vec![own_layout(target_dir)];
     }
@@ -61,7 +63,12 @@ pub(crate) fn locations(args: &ImageArgs, target_dir: &Path) -> Vec<Location> {
 
 /// Refuses what holds one platform where several are asked for: nothing has been built yet.
 pub(crate) fn check_platforms(locations: &[Location], targets: &[String]) -> Result<()> {
-    let narrow = |location: &&Location| location.medium() == Medium::DockerArchive;
+    let narrow = |location: &&Location| {
+        matches!(
+            location.medium(),
+            Medium::DockerArchive | Medium::DockerDaemon
+        )
+    };
     match locations.iter().find(narrow) {
         Some(location) if targets.len() > 1 => bail!(
             "`{location}` holds one platform, and the image has {}, for `{}`: choose one with \
@@ -123,18 +130,18 @@ pub(crate) fn record(written: &Completed, plan: &Plan, summary: &mut Summary) {
     for output in written.outputs() {
         let location = output.location;
         // What is printed can be handed to other commands, and means this image.
-        match (location.reference(), location.name(), plan.names.first()) {
-            (Some(_), ..) => {
+        match (location.medium(), location.name(), plan.names.first()) {
+            (medium @ (Medium::Docker | Medium::DockerDaemon), ..) => {
+                let slashes = if medium == Medium::Docker { "//" } else { "" };
                 let names = location.names_for(&plan.names).into_iter();
-                summary
-                    .outputs
-                    .extend(names.map(|name| format!("docker://{name}")));
+                let places = names.map(|name| format!("{}:{slashes}{name}", medium.as_str()));
+                summary.outputs.extend(places);
             }
-            (None, None, Some(name)) => {
+            (_, None, Some(name)) => {
                 let named = location.clone().with_name(name);
                 summary.outputs.push(named.to_string());
             }
-            (None, ..) => summary.outputs.push(location.to_string()),
+            _ => summary.outputs.push(location.to_string()),
         }
         if let Some(sent) = output.sent {
             summary.record_push(location, &sent);
@@ -156,7 +163,7 @@ fn check_bases(
     for image in &plan.images {
         let Some(base) = &image.base else { continue };
         let location = base::location(&base.reference)?;
-        if !location.medium().is_local() && !fetched {
+        if location.reference().is_some() && !fetched {
             reporter.note(&format!(
                 "the base `{}` was not checked: its layers are not here; `--check-base` fetches \
                  and checks them",

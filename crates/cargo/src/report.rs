@@ -34,13 +34,13 @@ pub struct Summary {
     pub images: Vec<ImageSummary>,
     /// Where it was written, as `cooperage copy` names it.
     pub outputs: Vec<String>,
-    /// What was sent to registries.
+    /// What was sent to registries and daemons.
     pub pushed: Vec<PushSummary>,
     /// What may be an oversight.
     pub warnings: Vec<String>,
 }
 
-/// One push.
+/// One push, or one load.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct PushSummary {
@@ -48,11 +48,12 @@ pub struct PushSummary {
     pub location: String,
     /// What the name means there now.
     pub digest: String,
-    /// Blobs that were sent, documents among them.
+    /// Blobs that were sent, documents among them; of a daemon layers alone.
     pub blobs: usize,
     /// Their length in bytes.
     pub bytes: u64,
-    /// Blobs that were there, or that the registry took from another of its repositories.
+    /// Blobs that were there, or that the registry took from another of its repositories; 1 for an
+    /// image that a daemon had whole.
     pub skipped: usize,
 }
 
@@ -247,8 +248,9 @@ fn text(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     for pushed in &summary.pushed {
         writeln!(
             out,
-            "sent  {} in {} blobs to {}; {} were there",
+            "sent  {} ({} bytes) in {} blobs to {}; {} were there",
             bytes(pushed.bytes),
+            pushed.bytes,
             pushed.blobs,
             pushed.location,
             pushed.skipped
@@ -270,6 +272,9 @@ fn next(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
                 let file = rest.split(':').next().unwrap_or(rest);
                 writeln!(out, "  docker load -i {file}")?;
                 writeln!(out, "  docker run --rm {name}")?;
+            }
+            Some(("docker-daemon", rest)) => {
+                writeln!(out, "  docker run --rm {rest}")?;
             }
             Some(("docker", rest)) => {
                 writeln!(out, "  docker run --rm {}", rest.trim_start_matches('/'))?;

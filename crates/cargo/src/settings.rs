@@ -16,7 +16,7 @@ pub struct Settings {
     /// The binary that is packed; for packages with several.
     pub bin: Option<String>,
     /// The image it stands on: an image reference, `oci:DIR[:NAME]`, `oci-archive:FILE`,
-    /// `docker-archive:FILE`.
+    /// `docker-archive:FILE`, `docker-daemon:REFERENCE`.
     pub base: Option<String>,
     /// What the digest of the base's manifest or index must be.
     pub base_digest: Option<String>,

@@ -2,8 +2,12 @@
 
 use anyhow::{Context, Result};
 use cooperage_blob::{CopyOptions, Root, copy};
+use cooperage_daemon::ImageName;
+use cooperage_image_spec::Reference;
 use cooperage_plan::{BuildError, BuildOptions, Built, Plan, Trees, build_trees, open_base};
 use cooperage_transport::{Destination, Destinations, Layers, Lent, Location, Medium};
+
+use crate::base;
 
 /// Which way the layers of a base take from a registry: straight to where they go if that is a
 /// registry too, else through the cache, since they are to be read here.
@@ -34,14 +38,24 @@ pub fn lent<'a>(
         return Ok(lent);
     }
     for image in &plan.images {
-        if let Some(base) = &image.base {
-            let (source, base) = open_base(base, image.platform.as_ref(), options)?;
+        if let Some(plan_base) = &image.base {
+            let (source, base) = open_base(plan_base, image.platform.as_ref(), options)?;
             let layers = base.manifest.value().layers.iter();
             let layers: Vec<_> = layers.map(|layer| layer.digest.clone()).collect();
-            lent.add(source, layers);
+            let name = base_name(&plan_base.reference);
+            lent.add(source, layers, name);
         }
     }
     Ok(lent)
+}
+
+/// Under which a daemon may have a base.
+fn base_name(text: &str) -> Option<Reference> {
+    let location = base::location(text).ok()?;
+    match location.image() {
+        Some(ImageName::Reference(reference)) => Some(reference.clone()),
+        _ => location.reference().cloned(),
+    }
 }
 
 /// Builds a plan's image into the first of several destinations, and copies it to the others, each

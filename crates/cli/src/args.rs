@@ -18,6 +18,7 @@ Locations:
   oci-archive:FILE[:NAME]            an image layout in a tar
   docker-archive:FILE[:REFERENCE]    what docker save writes and docker load reads
   docker://REFERENCE                 an image of a registry
+  docker-daemon:REFERENCE            an image of the Docker Engine, or of podman's service
 
 An archive's FILE may be `-`: standard input, or standard output for copy.";
 

@@ -26,9 +26,9 @@ use crate::text::{bytes, count, printable};
 /// Build the image that a plan describes
 ///
 /// The image is built once. With several outputs it is built into the first layout among them, else
-/// for the first registry, else into the first, and copied to the others. All outputs appear at the
+/// for the first daemon or registry, else into the first, and copied to the others. All outputs appear at the
 /// end: if the build fails, what was there before is still there, and no output that was not there
-/// is left behind. Names in registries come last of all, since a push cannot be taken back.
+/// is left behind. Daemons and registries come last of all, since neither can be taken back.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
     #[command(flatten)]
@@ -112,10 +112,10 @@ fn begin(file: Option<&PathBuf>) -> Result<Option<StagedFile>, StageError> {
     file.map(|file| StagedFile::new(file)).transpose()
 }
 
-/// A docker archive's names are image references: a bare tag would be one of another image.
+/// Names in docker archives and daemons are image references: a bare tag would be one of another
+/// image.
 fn note_names(outputs: &[Location], plan: &Plan, context: &Context) {
-    let archives =
-        |output: &&Location| output.medium() == Medium::DockerArchive && output.name().is_none();
+    let archives = |output: &&Location| !takes_any_name(output.medium()) && !output.is_one_image();
     for output in outputs.iter().filter(archives) {
         for name in plan
             .names
@@ -129,6 +129,10 @@ fn note_names(outputs: &[Location], plan: &Plan, context: &Context) {
             ));
         }
     }
+}
+
+fn takes_any_name(medium: Medium) -> bool {
+    !matches!(medium, Medium::DockerArchive | Medium::DockerDaemon)
 }
 
 /// Finds what the programs lack on their bases, if that is asked for.

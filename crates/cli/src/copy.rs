@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use cooperage_blob::{Copied, Root, Source, copy};
+use cooperage_blob::{Copied, Root, Source};
 use cooperage_daemon_archive::{
     Image, LayerForm, Report, WriteOptions, write as write_docker, write_oci,
 };
@@ -120,15 +120,17 @@ fn to_medium(
         let name = args.to.name_for(&root);
         if let (None, Some(lost)) = (&name, &root.name) {
             context.note(&format!(
-                "note: `{}` is no image reference and names nothing in a docker archive",
-                printable(lost)
+                "note: `{}` is no image reference and names nothing in `{}`",
+                printable(lost),
+                args.to.medium().as_str()
             ));
         }
         let root = Root {
             name,
             descriptor: root.descriptor,
         };
-        let copied = copy(source, &root, &sink, &context.copy_options())
+        let copied = sink
+            .copy_from(source, &root, &context.copy_options())
             .with_context(|| format!("cannot copy `{}` to `{}`", args.from, args.to))?;
         moved.push(Moved {
             root,

@@ -9,6 +9,7 @@ use cooperage_blob::{Root, Sink};
 use cooperage_daemon_archive::{CompleteArchive, Report};
 use cooperage_layout::Layout;
 
+use crate::loading::Loading;
 use crate::new_layout::NewLayout;
 use crate::pushing::{Pushing, Sent};
 use crate::stock::Stock;
@@ -35,6 +36,7 @@ pub(crate) enum Content {
         new: Option<NewArchive>,
     },
     Registry(Box<Pushing>),
+    Daemon(Box<Loading>),
 }
 
 /// An archive where nothing was.
@@ -65,13 +67,14 @@ impl Complete {
     fn report(&self) -> Option<&Report> {
         match &self.content {
             Content::Archive { archive, .. } => Some(archive.report()),
-            Content::Layout { .. } | Content::Registry(_) => None,
+            Content::Layout { .. } | Content::Registry(_) | Content::Daemon(_) => None,
         }
     }
 
     fn sent(&self) -> Option<Sent> {
         match &self.content {
             Content::Registry(pushing) => Some(pushing.sent()),
+            Content::Daemon(loading) => Some(loading.sent()),
             Content::Layout { .. } | Content::Archive { .. } => None,
         }
     }
@@ -102,11 +105,10 @@ impl Complete {
                 })?;
             }
             Content::Registry(pushing) => {
-                pushing.show().map_err(|source| DestinationError::Push {
-                    location: location(),
-                    written: Vec::new(),
-                    source,
-                })?;
+                pushing.show().map_err(push_error(self.location.clone()))?;
+            }
+            Content::Daemon(loading) => {
+                loading.show().map_err(push_error(self.location.clone()))?;
             }
         }
         Ok(())
@@ -125,7 +127,7 @@ impl Complete {
                     new.is_shown = false;
                 }
             }
-            Content::Registry(_) => {}
+            Content::Registry(_) | Content::Daemon(_) => {}
         }
     }
 
@@ -138,9 +140,18 @@ impl Complete {
     }
 }
 
+fn push_error(location: Location) -> impl FnOnce(cooperage_blob::Error) -> DestinationError {
+    |source| DestinationError::Push {
+        location,
+        written: Vec::new(),
+        source,
+    }
+}
+
 /// Several destinations that are written together: all of them appear, or none that is new.
 ///
-/// Registries get their names last, when everything else is there: a push cannot be taken back.
+/// Daemons load last, and after them registries get their names, when everything else is there:
+/// neither can be taken back.
 ///
 /// # Examples
 ///
@@ -180,8 +191,10 @@ impl Destinations {
         let mut order: Vec<_> = locations.iter().enumerate().collect();
         order.sort_by_key(|(_, location)| match location.medium() {
             Medium::Oci => 0,
-            Medium::Docker => 1,
-            Medium::OciArchive | Medium::DockerArchive => 2,
+            // Whoever keeps blobs for itself keeps them for all.
+            Medium::DockerDaemon => 1,
+            Medium::Docker => 2,
+            Medium::OciArchive | Medium::DockerArchive => 3,
         });
         let mut all = Self(Backwards(VecDeque::new()));
         // Of these two, the one that may hold a layout open is dropped first.
@@ -197,7 +210,7 @@ impl Destinations {
                     });
                     others.for_each(|other| pushing.mount_from(other));
                 }
-                Inner::Archive(_) => {}
+                Inner::Archive(_) | Inner::Daemon(_) => {}
             }
             all.0.0.push_back((number, destination));
         }
@@ -205,7 +218,7 @@ impl Destinations {
     }
 
     /// All of them. The first is the one that an image is best built into, for the others to be
-    /// copied from it: a layout, else a registry, else the first that was given.
+    /// copied from it: a layout, else a daemon or a registry, else the first that was given.
     pub fn iter(&self) -> impl Iterator<Item = &Destination> {
         self.0.0.iter().map(|(_, destination)| destination)
     }
@@ -227,7 +240,7 @@ impl Destinations {
 }
 
 /// Destinations that have all they are to hold. Dropped before they are kept, those that are new
-/// are gone again, unless a registry has been told a name.
+/// are gone again, unless a daemon or a registry was at it already.
 #[derive(Debug)]
 pub struct Completed(Backwards<(usize, Complete)>);
 
@@ -239,7 +252,7 @@ pub struct Output<'a> {
     pub location: &'a Location,
     /// What became of the images in an archive.
     pub report: Option<&'a Report>,
-    /// What went to a registry until now.
+    /// What went to a registry or a daemon until now.
     pub sent: Option<Sent>,
 }
 
@@ -255,9 +268,9 @@ impl Completed {
         })
     }
 
-    /// Has all of them appear: layouts, which may yet lack room, before archives, and registries
-    /// last of all, in the order in which they were given. From the first registry on everything
-    /// stays, whatever happens.
+    /// Has all of them appear: layouts, which may yet lack room, before archives, then daemons, and
+    /// registries last of all, in the order in which they were given. From the first daemon or
+    /// registry on everything stays, whatever happens.
     ///
     /// # Errors
     ///
@@ -267,13 +280,14 @@ impl Completed {
         let place = |at: &Complete| match at.content {
             Content::Layout { .. } => 0,
             Content::Archive { .. } => 1,
-            Content::Registry(_) => 2,
+            Content::Daemon(_) => 2,
+            Content::Registry(_) => 3,
         };
         let mut order: Vec<_> = (0..self.0.0.len()).collect();
         order.sort_by_key(|at| (place(&self.0.0[*at].1), *at));
         let mut shown = Vec::new();
         for at in order {
-            if matches!(self.0.0[at].1.content, Content::Registry(_)) {
+            if place(&self.0.0[at].1) >= 2 {
                 self.0.0.iter_mut().for_each(|(_, other)| other.hold());
             }
             let (_, destination) = &mut self.0.0[at];

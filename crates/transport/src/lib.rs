@@ -1,4 +1,4 @@
-//! Opens media by the names people type: oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, docker://REFERENCE.
+//! Opens media by the names people type: oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, docker://REFERENCE, docker-daemon:REFERENCE.
 //!
 //! The names are those of skopeo, podman and buildah. A [`Location`] is such a name, parsed; it
 //! opens a [`Source`](cooperage_blob::Source) to read from, finds the image that it means there,
@@ -9,13 +9,14 @@
 //! | `oci:DIR[:NAME]`, `oci:DIR@DIGEST` | an image layout; `NAME` is the whole of `org.opencontainers.image.ref.name` |
 //! | `oci-archive:FILE[:NAME]` | an image layout in a tar |
 //! | `docker-archive:FILE[:REFERENCE]` | what `docker save` writes and `docker load` reads |
+//! | `docker-daemon:REFERENCE`, `docker-daemon:sha256:ID` | an image of a Docker Engine or of podman's service; as a destination also without a reference, for the image's own names |
 //! | `docker://REFERENCE` | an image of a registry; without a registry Docker's, without a tag `latest` |
 //!
 //! A path ends at the first colon, so it cannot hold one.
 //!
-//! A [`Network`] is the way to registries: logins, certificates, mirrors, and the cache in which
-//! documents and layers are kept between runs. Where it is not given, registries are spoken to as
-//! anybody may.
+//! A [`Network`] is the way to registries and to the daemon: logins, certificates, mirrors, sockets,
+//! and the cache in which documents and layers are kept between runs. Where it is not given,
+//! registries are spoken to as anybody may, and no daemon at all.
 //!
 //! # Examples
 //!
@@ -36,8 +37,11 @@
 )]
 
 mod certificates;
+mod check;
 mod complete;
+mod loading;
 mod location;
+mod names;
 mod network;
 mod new_layout;
 mod pushing;
@@ -50,6 +54,7 @@ mod write;
 mod write_error;
 
 pub use certificates::CertificatesError;
+pub use check::check_outputs;
 pub use complete::{Completed, Destinations, Output};
 pub use location::{Location, Medium, ParseLocationError};
 pub use network::{Network, NetworkError, NetworkOptions, Reach, Verification};
@@ -58,5 +63,5 @@ pub use read::{FindError, Opened};
 pub use registries::RegistriesError;
 pub use remote::Layers;
 pub use stock::Lent;
-pub use write::{Destination, DestinationOptions, Finished, check_outputs};
+pub use write::{Destination, DestinationOptions, Finished};
 pub use write_error::DestinationError;

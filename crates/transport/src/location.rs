@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use cooperage_daemon::{ImageName, ParseImageNameError};
 use cooperage_digest::Digest;
 use cooperage_image_spec::{ParseReferenceError, Reference};
 
@@ -19,13 +20,16 @@ pub enum Medium {
     DockerArchive,
     /// `docker://`, a repository of a registry.
     Docker,
+    /// `docker-daemon:`, a Docker Engine, or podman's service.
+    DockerDaemon,
 }
 
-const ALL: [Medium; 4] = [
+const ALL: [Medium; 5] = [
     Medium::Oci,
     Medium::OciArchive,
     Medium::DockerArchive,
     Medium::Docker,
+    Medium::DockerDaemon,
 ];
 
 impl Medium {
@@ -37,13 +41,14 @@ impl Medium {
             Self::OciArchive => "oci-archive",
             Self::DockerArchive => "docker-archive",
             Self::Docker => "docker",
+            Self::DockerDaemon => "docker-daemon",
         }
     }
 
     /// Whether it is a directory or a file.
     #[must_use]
     pub fn is_local(self) -> bool {
-        self != Self::Docker
+        !matches!(self, Self::Docker | Self::DockerDaemon)
     }
 }
 
@@ -55,6 +60,7 @@ pub struct Location {
     name: Option<String>,
     digest: Option<Digest>,
     reference: Option<Reference>,
+    image: Option<ImageName>,
 }
 
 /// Why a text names no medium.
@@ -63,7 +69,7 @@ pub struct Location {
 pub enum ParseLocationError {
     /// No medium that is known stands before the first colon.
     #[error(
-        "`{text}` names no medium: expected `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REFERENCE]` or `docker://REFERENCE`"
+        "`{text}` names no medium: expected `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:REFERENCE]`, `docker://REFERENCE` or `docker-daemon:REFERENCE`"
     )]
     UnknownMedium {
         /// What was read.
@@ -99,6 +105,14 @@ pub enum ParseLocationError {
         /// What was read.
         text: String,
     },
+    /// What stands behind `docker-daemon:` is no image of a daemon.
+    #[error("`{text}`: {source}")]
+    Image {
+        /// What was read.
+        text: String,
+        /// Why.
+        source: ParseImageNameError,
+    },
     /// What stands behind `docker://` is no image reference.
     #[error("`{text}`: {source}")]
     Reference {
@@ -119,6 +133,7 @@ impl Location {
             name: None,
             digest: None,
             reference: None,
+            image: None,
         }
     }
 
@@ -132,7 +147,16 @@ impl Location {
         }
     }
 
-    /// The same place, for the image of this name; a registry's stays as it is.
+    /// An image of the daemon; without a name, for an image's own names.
+    #[must_use]
+    pub fn daemon(image: Option<ImageName>) -> Self {
+        Self {
+            image,
+            ..Self::new(Medium::DockerDaemon, Path::new(""))
+        }
+    }
+
+    /// The same place, for the image of this name; a registry's or a daemon's stays as it is.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         if self.medium.is_local() {
@@ -156,7 +180,7 @@ impl Location {
         self.medium
     }
 
-    /// The directory or file; empty for a registry.
+    /// The directory or file; empty for a registry and for a daemon.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -180,11 +204,28 @@ impl Location {
         self.reference.as_ref()
     }
 
+    /// The image's name or ID, if it lies in a daemon.
+    #[must_use]
+    pub fn image(&self) -> Option<&ImageName> {
+        self.image.as_ref()
+    }
+
     /// Whether it says which image is meant: by name, tag or digest.
     #[must_use]
     pub fn is_one_image(&self) -> bool {
         let tag = self.reference.as_ref().and_then(Reference::tag);
-        self.name.is_some() || self.digest.is_some() || tag.is_some()
+        self.name.is_some() || self.digest.is_some() || self.image.is_some() || tag.is_some()
+    }
+
+    fn parse_daemon(text: &str, rest: &str) -> Result<Self, ParseLocationError> {
+        if rest.is_empty() {
+            return Ok(Self::daemon(None));
+        }
+        let image = rest.parse().map_err(|source| ParseLocationError::Image {
+            text: text.to_owned(),
+            source,
+        })?;
+        Ok(Self::daemon(Some(image)))
     }
 
     fn parse_registry(text: &str, rest: &str) -> Result<Self, ParseLocationError> {
@@ -216,6 +257,9 @@ impl FromStr for Location {
             .ok_or_else(unknown)?;
         if medium == Medium::Docker {
             return Self::parse_registry(text, rest);
+        }
+        if medium == Medium::DockerDaemon {
+            return Self::parse_daemon(text, rest);
         }
         let (path, name, digest) = match (rest.split_once(':'), rest.split_once('@')) {
             (named, Some((path, digest)))
@@ -260,6 +304,10 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(reference) = &self.reference {
             return write!(f, "docker://{reference}");
+        }
+        if self.medium == Medium::DockerDaemon {
+            f.write_str("docker-daemon:")?;
+            return self.image.iter().try_for_each(|image| image.fmt(f));
         }
         write!(f, "{}:{}", self.medium.as_str(), self.path.display())?;
         match (&self.name, &self.digest) {

@@ -1,12 +1,13 @@
-//! How registries are reached: logins, certificates, mirrors, the cache.
+//! How registries and the daemon are reached: logins, certificates, mirrors, sockets, the cache.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cooperage_cache::Cache;
 use cooperage_credentials::{Credentials, Login as Found};
+use cooperage_daemon::{Endpoint, EndpointError, Engine};
 use cooperage_image_spec::Reference;
 use cooperage_registry::{
     Authenticate, Client, ClientError, HostOptions, Login, Options, Repository, Secret, Security,
@@ -41,6 +42,8 @@ pub struct NetworkOptions {
     pub cache: Option<Cache>,
     /// Whether registries are asked at all.
     pub reach: Reach,
+    /// Where the daemon is, or why nobody can say.
+    pub daemon: Option<Result<Endpoint, EndpointError>>,
 }
 
 /// Whether registries have to show who they are.
@@ -90,6 +93,15 @@ pub enum NetworkError {
         /// The file that says so.
         file: PathBuf,
     },
+    /// Settings do not say where the daemon is.
+    #[error("cannot tell where the daemon is")]
+    Endpoint(#[source] Arc<EndpointError>),
+    /// Nobody has said where the daemon is.
+    #[error("no daemon is known here")]
+    NoDaemon,
+    /// The daemon does not answer as one.
+    #[error(transparent)]
+    Daemon(#[from] cooperage_daemon::Error),
     /// Nothing is asked of registries.
     #[error("the registry `{registry}` is not asked while offline")]
     Offline {
@@ -98,7 +110,7 @@ pub enum NetworkError {
     },
 }
 
-/// The way to all registries. Cloning it is free, and clones share connections, tokens and cache.
+/// The way to all registries, and to the daemon. Cloning it is free, and clones share connections, tokens and cache.
 #[derive(Clone, Debug, Default)]
 pub struct Network(Arc<Inner>);
 
@@ -108,6 +120,8 @@ struct Inner {
     registries: Registries,
     logins: Option<Arc<Logins>>,
     clients: Mutex<BTreeMap<String, Client>>,
+    daemon: Option<Result<Endpoint, Arc<EndpointError>>>,
+    engine: OnceLock<Engine>,
     faults: Mutex<Vec<String>>,
 }
 
@@ -125,7 +139,9 @@ impl Network {
                 warnings: Mutex::default(),
             })
         });
+        let daemon = options.daemon.take();
         Ok(Self(Arc::new(Inner {
+            daemon: daemon.map(|daemon| daemon.map_err(Arc::new)),
             options,
             registries,
             logins,
@@ -171,6 +187,24 @@ impl Network {
         let repository = client.repository(reference);
         clients.insert(registry.to_owned(), client);
         Ok(repository)
+    }
+
+    /// The daemon; connected to with the first call.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError::Endpoint`], [`NetworkError::NoDaemon`], [`NetworkError::Daemon`].
+    pub fn engine(&self) -> Result<&Engine, NetworkError> {
+        if let Some(engine) = self.0.engine.get() {
+            return Ok(engine);
+        }
+        let endpoint = match &self.0.daemon {
+            Some(Ok(endpoint)) => endpoint,
+            Some(Err(error)) => return Err(NetworkError::Endpoint(Arc::clone(error))),
+            None => return Err(NetworkError::NoDaemon),
+        };
+        let engine = Engine::connect(endpoint, &cooperage_daemon::Options::default())?;
+        Ok(self.0.engine.get_or_init(|| engine))
     }
 
     /// One client for each registry: certificates of ours are shown to nobody else.

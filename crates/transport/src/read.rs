@@ -87,6 +87,21 @@ pub enum FindError {
         #[source]
         source: Box<cooperage_registry::Error>,
     },
+    /// The daemon does not give it.
+    #[error("`{location}` cannot be had")]
+    Daemon {
+        /// The location.
+        location: Location,
+        /// Why.
+        #[source]
+        source: Box<cooperage_daemon::Error>,
+    },
+    /// A daemon's images are read by name.
+    #[error("`{location}` names no image: expected `docker-daemon:REFERENCE`")]
+    NoImage {
+        /// The location.
+        location: Location,
+    },
     /// Registries are not asked, and the cache does not have it.
     #[error("`{location}` is not in the cache, and registries are not asked while offline")]
     NotCached {
@@ -127,11 +142,15 @@ impl Location {
         self.open_with(&Network::default(), Layers::default())
     }
 
-    /// Opens the medium; a registry by this way, which its layers take as `layers` says.
+    /// Opens the medium; a registry or a daemon by this way, which a registry's layers take as
+    /// `layers` says. A daemon's image is spooled.
     pub fn open_with(&self, network: &Network, layers: Layers) -> Result<Opened, FindError> {
         let inner = match self.reference() {
             Some(reference) => {
                 Inner::Remote(Box::new(Remote::open(self, reference, network, layers)?))
+            }
+            None if self.medium() == Medium::DockerDaemon => {
+                Inner::Local(self.open_daemon(network)?)
             }
             None => Inner::Local(self.open_local()?),
         };
@@ -139,6 +158,25 @@ impl Location {
             inner,
             location: self.clone(),
         })
+    }
+
+    fn open_daemon(&self, network: &Network) -> Result<Box<dyn Source>, FindError> {
+        let location = || self.clone();
+        let Some(image) = self.image() else {
+            return Err(FindError::NoImage {
+                location: location(),
+            });
+        };
+        let engine = network.engine().map_err(|source| FindError::Network {
+            location: location(),
+            source,
+        })?;
+        let saved = engine.save(std::slice::from_ref(image), &ReadOptions::default());
+        let archive = saved.map_err(|source| FindError::Daemon {
+            location: location(),
+            source: Box::new(source),
+        })?;
+        Ok(Box::new(archive))
     }
 
     fn open_local(&self) -> Result<Box<dyn Source>, FindError> {
@@ -149,13 +187,13 @@ impl Location {
         };
         let stdin = self.path() == Path::new("-");
         Ok(match self.medium() {
-            // A registry was opened before this.
-            Medium::Oci | Medium::Docker => Box::new(Layout::open(self.path()).map_err(
-                |source| FindError::Layout {
+            // A registry or a daemon was opened before this.
+            Medium::Oci | Medium::Docker | Medium::DockerDaemon => Box::new(
+                Layout::open(self.path()).map_err(|source| FindError::Layout {
                     location: self.clone(),
                     source,
-                },
-            )?),
+                })?,
+            ),
             Medium::OciArchive if stdin => {
                 Box::new(OciArchive::from_reader(std::io::stdin(), &options).map_err(archive)?)
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
 
-use cooperage_blob::{Error, Root, Source};
+use cooperage_blob::{Error, Root, Sink, Source};
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Reference};
 use cooperage_layout::Layout;
@@ -20,6 +20,7 @@ pub struct Lent(Vec<Lender>);
 struct Lender {
     source: Box<dyn Source>,
     layers: BTreeSet<Digest>,
+    name: Option<Reference>,
 }
 
 impl Lent {
@@ -29,10 +30,23 @@ impl Lent {
         Self::default()
     }
 
-    /// These layers are in that source as well.
-    pub fn add(&mut self, source: Box<dyn Source>, layers: impl IntoIterator<Item = Digest>) {
-        let layers = layers.into_iter().collect();
-        self.0.push(Lender { source, layers });
+    /// These layers are in that source as well, and in the image of that name wherever it is.
+    pub fn add(
+        &mut self,
+        source: Box<dyn Source>,
+        layers: impl IntoIterator<Item = Digest>,
+        name: Option<Reference>,
+    ) {
+        self.0.push(Lender {
+            source,
+            layers: layers.into_iter().collect(),
+            name,
+        });
+    }
+
+    /// The names of the images.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().filter_map(|lender| lender.name.as_ref())
     }
 
     fn lender(&self, digest: &Digest) -> Option<&dyn Source> {
@@ -74,6 +88,15 @@ impl Stock {
             lent: Arc::clone(lent),
             ..Self::default()
         })
+    }
+
+    pub(crate) fn has(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        if self.spool.has(&descriptor.digest) || self.lent.lender(&descriptor.digest).is_some() {
+            return Ok(true);
+        }
+        self.layout
+            .get()
+            .map_or(Ok(false), |layout| layout.has(descriptor))
     }
 }
 

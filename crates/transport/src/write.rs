@@ -1,17 +1,15 @@
 //! Writing to a location.
 
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cooperage_blob::{BlobWriter, Error, Root, Sink, Source};
+use cooperage_blob::{BlobWriter, Copied, CopyOptions, Error, Root, Sink, Source, copy};
 use cooperage_daemon_archive::{ArchiveSink, Report, WriteOptions};
 use cooperage_digest::Algorithm;
 use cooperage_image_spec::{Descriptor, Platform, Reference};
 use cooperage_layout::Layout;
-use cooperage_staging::check_distinct;
 
 use crate::complete::{Complete, Content, NewArchive};
+use crate::loading::Loading;
 use crate::new_layout::NewLayout;
 use crate::pushing::{Pushing, Sent};
 use crate::stock::{Lent, Reading, Stock};
@@ -20,11 +18,11 @@ use crate::{DestinationError, Location, Medium, Network};
 /// How a location is written to.
 #[derive(Clone, Debug, Default)]
 pub struct DestinationOptions {
-    /// Which image of an index a docker archive gets.
+    /// Which image of an index a docker archive or a daemon gets.
     pub platform: Option<Platform>,
     /// zstd layers stay as they are in a docker archive, for engines that read them.
     pub layers: cooperage_daemon_archive::LayerForm,
-    /// How registries are reached.
+    /// How registries and the daemon are reached.
     pub network: Network,
     /// Layers of base images, and where they lie.
     pub lent: Arc<Lent>,
@@ -39,7 +37,8 @@ pub struct DestinationOptions {
 ///
 /// A registry gets blobs at once, where nothing names them, and names with [`Destination::finish`]:
 /// one by one, and they cannot be taken back. A blob whose digest is not known beforehand is kept
-/// in `TMPDIR` until it is sent, which it is not if the registry has it.
+/// in `TMPDIR` until it is sent, which it is not if the registry has it. A daemon gets everything
+/// with [`Destination::finish`], but for the layers that it has.
 #[derive(Debug)]
 pub struct Destination {
     // Let go of before a new layout is taken away.
@@ -57,6 +56,7 @@ pub(crate) enum Inner {
     },
     Archive(Box<ArchiveSink>),
     Registry(Box<Pushing>),
+    Daemon(Box<Loading>),
 }
 
 /// What was written.
@@ -64,93 +64,11 @@ pub(crate) enum Inner {
 pub struct Finished {
     /// What became of the images in an archive.
     pub report: Option<Report>,
-    /// What went to a registry.
+    /// What went to a registry or a daemon.
     pub sent: Option<Sent>,
 }
 
-/// Finds out what can be told before work of whether images can be written to all of these
-/// locations, and other files beside them, and makes nothing. A layout has room for several names;
-/// otherwise no two may be one place.
-///
-/// # Errors
-///
-/// Those of [`Location::check_output`]; [`DestinationError::SamePlace`].
-pub fn check_outputs<'a>(
-    locations: &'a [Location],
-    files: impl IntoIterator<Item = &'a Path>,
-) -> Result<(), DestinationError> {
-    for location in locations {
-        location.check_output()?;
-    }
-    let locations = locations.iter().filter(|at| at.medium().is_local());
-    let is_layout = |location: &&Location| location.medium() == Medium::Oci;
-    let (layouts, archives): (Vec<_>, Vec<_>) = locations.partition(is_layout);
-    let layouts: BTreeSet<&Path> = layouts.into_iter().map(Location::path).collect();
-    let archives = archives.into_iter().map(Location::path);
-    check_distinct(layouts.into_iter().chain(archives).chain(files))?;
-    Ok(())
-}
-
 impl Location {
-    /// Finds out what can be told before work of whether an image can be written here, and makes
-    /// nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`DestinationError::Digest`], [`DestinationError::StandardOutput`]; of an archive
-    /// [`SinkError::NotAFile`], as [`DestinationError::Archive`].
-    pub fn check_output(&self) -> Result<(), DestinationError> {
-        let location = self.clone();
-        if self.digest().is_some() {
-            return Err(DestinationError::Digest { location });
-        }
-        if self.path() == Path::new("-") {
-            return Err(DestinationError::StandardOutput { location });
-        }
-        match self.medium() {
-            Medium::Oci | Medium::Docker => Ok(()),
-            Medium::OciArchive | Medium::DockerArchive => ArchiveSink::check(self.path())
-                .map_err(|source| DestinationError::Archive { location, source }),
-        }
-    }
-
-    /// The name under which a root goes in: the location's, else the root's own where this medium
-    /// can have it. A docker archive takes image references only, so a layout's bare tag is left
-    /// out there. In a repository of a registry it is a reference: with the location's tag, else
-    /// with that of the root's own name, else with `latest`.
-    #[must_use]
-    pub fn name_for(&self, root: &Root) -> Option<String> {
-        if let Some(reference) = self.reference() {
-            return Some(tagged(reference, root.name.as_deref()).to_string());
-        }
-        let own = || {
-            let name = root.name.clone()?;
-            let reference =
-                self.medium() != Medium::DockerArchive || name.contains([':', '/', '@']);
-            reference.then_some(name)
-        };
-        self.name().map(str::to_owned).or_else(own)
-    }
-
-    /// The names under which an image goes in that is called `names`: the location's, else those of
-    /// them that this medium can have, each once and as it has it.
-    #[must_use]
-    pub fn names_for(&self, names: &[String]) -> Vec<String> {
-        let unnamed = |name| Root {
-            name,
-            descriptor: Descriptor::empty(),
-        };
-        let mut all = Vec::new();
-        for name in names {
-            let name = self.name_for(&unnamed(Some(name.clone())));
-            all.extend(name.filter(|name| !all.contains(name)));
-        }
-        if all.is_empty() {
-            all.extend(self.name_for(&unnamed(None)));
-        }
-        all
-    }
-
     /// Opens the medium to write to it. A layout that is there is added to, at the end; an archive
     /// that is there is replaced, at the end. Of a registry nothing is asked yet.
     ///
@@ -185,6 +103,7 @@ impl Location {
                 let sink = ArchiveSink::docker(self.path(), &write).map_err(archive)?;
                 Inner::Archive(sink.into())
             }
+            (Medium::DockerDaemon, None) => self.create_loading(options, stock)?,
             (_, None) => self.create_layout()?,
         };
         Ok(Destination {
@@ -192,6 +111,22 @@ impl Location {
             location: self.clone(),
             lent: Arc::clone(&options.lent),
         })
+    }
+
+    fn create_loading(
+        &self,
+        options: &DestinationOptions,
+        stock: &Arc<Stock>,
+    ) -> Result<Inner, DestinationError> {
+        // Nobody wants to build for a daemon that is not there.
+        let there = options.network.engine();
+        there.map_err(|source| DestinationError::Network {
+            location: self.clone(),
+            source,
+        })?;
+        let platform = options.platform.clone();
+        let loading = Loading::new(options.network.clone(), platform, Arc::clone(stock));
+        Ok(Inner::Daemon(loading.into()))
     }
 
     fn create_layout(&self) -> Result<Inner, DestinationError> {
@@ -238,6 +173,7 @@ impl Destination {
             Inner::Layout { layout, .. } => &**layout,
             Inner::Archive(archive) => &**archive,
             Inner::Registry(pushing) => &**pushing,
+            Inner::Daemon(loading) => &**loading,
         }
     }
 
@@ -246,11 +182,37 @@ impl Destination {
             Inner::Layout { layout, .. } => &**layout,
             Inner::Archive(archive) => &**archive,
             Inner::Registry(pushing) => &**pushing,
+            Inner::Daemon(loading) => &**loading,
         }
     }
 
+    /// Copies a root and all it refers to, as [`copy`] does. A daemon is sent it at once, straight
+    /// from the source, and neither before nor after is anything of it kept here.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`copy`], and what the daemon says.
+    pub fn copy_from(
+        &self,
+        source: &dyn Source,
+        root: &Root,
+        options: &CopyOptions<'_>,
+    ) -> Result<Copied, Error> {
+        let Inner::Daemon(loading) = &self.inner else {
+            return copy(source, root, self, options);
+        };
+        let before = loading.sent();
+        loading.load_from(source, root, options)?;
+        let after = loading.sent();
+        Ok(Copied {
+            blobs: after.blobs - before.blobs,
+            bytes: after.bytes - before.bytes,
+            skipped: after.skipped - before.skipped,
+        })
+    }
+
     /// Ends the writing: an archive appears in its place, a layout names its roots, a registry is
-    /// told the names.
+    /// told the names, a daemon loads what was put in.
     ///
     /// # Errors
     ///
@@ -278,6 +240,7 @@ impl Destination {
                 Err(source) => return Err(DestinationError::Archive { location, source }),
             },
             Inner::Registry(pushing) => Content::Registry(pushing),
+            Inner::Daemon(loading) => Content::Daemon(loading),
         };
         Ok(Complete { content, location })
     }
@@ -307,7 +270,7 @@ impl Sink for Destination {
                 lock(roots).push(root.clone());
                 Ok(())
             }
-            Inner::Archive(_) | Inner::Registry(_) => self.sink().publish(root),
+            Inner::Archive(_) | Inner::Registry(_) | Inner::Daemon(_) => self.sink().publish(root),
         }
     }
 
@@ -328,7 +291,9 @@ impl Sink for Destination {
         match &self.inner {
             // Its names come at the end.
             Inner::Layout { .. } => Ok(None),
-            Inner::Archive(_) | Inner::Registry(_) => self.sink().take_root(source, root),
+            Inner::Archive(_) | Inner::Registry(_) | Inner::Daemon(_) => {
+                self.sink().take_root(source, root)
+            }
         }
     }
 }
@@ -338,7 +303,7 @@ impl Source for Destination {
     fn roots(&self) -> Result<Vec<Root>, Error> {
         match &self.inner {
             Inner::Layout { roots, .. } => Ok(lock(roots).clone()),
-            Inner::Archive(_) | Inner::Registry(_) => self.source().roots(),
+            Inner::Archive(_) | Inner::Registry(_) | Inner::Daemon(_) => self.source().roots(),
         }
     }
 
@@ -356,20 +321,4 @@ impl Source for Destination {
         let own = || self.source().origin(descriptor);
         self.lent.origin(descriptor).or_else(own)
     }
-}
-
-/// The reference under which something called `name` goes into a repository.
-fn tagged(reference: &Reference, name: Option<&str>) -> Reference {
-    if reference.tag().is_some() {
-        return reference.clone();
-    }
-    let own = name.and_then(|name| {
-        // A bare tag, as layouts have it, or a reference.
-        let tag = match name.parse::<Reference>() {
-            Ok(parsed) if name.contains([':', '/', '@']) => parsed.tag()?.to_owned(),
-            _ => name.to_owned(),
-        };
-        reference.clone().with_tag(&tag).ok()
-    });
-    own.unwrap_or_else(|| reference.clone().with_default_tag())
 }

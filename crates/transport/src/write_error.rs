@@ -38,7 +38,7 @@ pub enum DestinationError {
         #[source]
         source: SinkError,
     },
-    /// The registry cannot be spoken to.
+    /// The registry or the daemon cannot be spoken to.
     #[error("cannot write to `{location}`")]
     Network {
         /// The location.
@@ -47,7 +47,8 @@ pub enum DestinationError {
         #[source]
         source: NetworkError,
     },
-    /// The registry took all blobs, and not the names; it comes after all that lies here.
+    /// The registry took all blobs, and not the names, or the daemon did not load the image; both
+    /// come after all that lies here.
     #[error("cannot publish `{location}`{}", left(written))]
     Push {
         /// The location.

@@ -3,6 +3,8 @@
 mod build;
 mod copy;
 mod cost;
+#[cfg(unix)]
+mod daemon;
 mod docs;
 mod layers;
 mod look;

@@ -39,7 +39,11 @@ fn names_are_taken_apart_and_put_together() {
     for (text, reason) in [
         ("", "names no medium"),
         ("dir", "expected `oci:DIR[:NAME]`"),
-        ("podman:app", "or `docker://REFERENCE`"),
+        (
+            "podman:app",
+            "`docker://REFERENCE` or `docker-daemon:REFERENCE`",
+        ),
+        ("docker-daemon:App", "expected a name (`app:v1`) or an ID"),
         (
             "docker:app",
             "lacks two slashes: expected `docker://REFERENCE`",
@@ -95,6 +99,53 @@ fn a_registrys_names_are_references() {
     );
     let stdin: Location = "oci-archive:-".parse().unwrap();
     assert_eq!(stdin.below("/root".as_ref()).to_string(), "oci-archive:-");
+}
+
+#[test]
+fn a_daemons_names_are_references_or_ids() {
+    let id = format!("docker-daemon:sha256:{}", "0".repeat(64));
+    for (text, shown, one, output) in [
+        ("docker-daemon:", "docker-daemon:", false, true),
+        (
+            "docker-daemon:app",
+            "docker-daemon:docker.io/library/app:latest",
+            true,
+            true,
+        ),
+        (
+            "docker-daemon:q.io/a:1",
+            "docker-daemon:q.io/a:1",
+            true,
+            true,
+        ),
+        (&id, &id, true, false),
+    ] {
+        let location: Location = text.parse().unwrap();
+        assert_eq!(location.medium(), Medium::DockerDaemon);
+        assert!(!location.medium().is_local());
+        assert_eq!(location.to_string(), shown);
+        assert_eq!(location.is_one_image(), one, "{text}");
+        assert_eq!(location.check_output().is_ok(), output, "{text}");
+        assert_eq!(shown.parse::<Location>().unwrap(), location);
+        let same = location.clone().below("/root".as_ref()).with_name("other");
+        assert_eq!(same, location);
+        // Nobody has said where the daemon is.
+        assert!(location.open().is_err());
+        assert!(location.create(&DestinationOptions::default()).is_err());
+    }
+    let names = ["app:1".to_owned(), "bare".to_owned(), "q.io/a:2".to_owned()];
+    for (text, expected) in [
+        ("docker-daemon:", &["app:1", "q.io/a:2"][..]),
+        ("docker-daemon:b:3", &["docker.io/library/b:3"]),
+        ("docker://q.io/c", &["q.io/c:1", "q.io/c:bare", "q.io/c:2"]),
+        ("docker://q.io/c:4", &["q.io/c:4"]),
+        ("docker-archive:f", &["app:1", "q.io/a:2"]),
+        ("oci:d", &["app:1", "bare", "q.io/a:2"]),
+        ("oci:d:own", &["own"]),
+    ] {
+        let location: Location = text.parse().unwrap();
+        assert_eq!(location.names_for(&names), expected, "{text}");
+    }
 }
 
 fn image(memory: &Memory, author: &str) -> Descriptor {
