@@ -16,7 +16,7 @@ use cooperage_testkit::registry::{self, Registry};
 use crate::support::{client, options, reference, repository, resolve, words};
 
 /// Packs the Debian root into the registry as it is read.
-fn push_base(registry: &Registry) -> Option<()> {
+pub(crate) fn push_base(registry: &Registry) -> Option<()> {
     let debian = peers::debian()?;
     let options_of_scan = ScanOptions {
         attributes: AttributesFrom::Host,

@@ -16,4 +16,5 @@ mod limits;
 mod logins;
 mod mounts;
 mod peers;
+mod shows;
 mod support;
