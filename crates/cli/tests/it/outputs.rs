@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cooperage_testkit::peers;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{PLAN, Project, names};
 
@@ -359,7 +360,7 @@ fn progress_is_told_in_lines_in_bars_or_not_at_all() {
 
 /// A layer of zeros, which is small and takes a while to look into; the program is stopped as soon
 /// as it has a temporary file.
-fn stopped_by(project: &Project, signal: &str) -> std::process::ExitStatus {
+fn stopped_by(project: &Project, signal: Signal) -> std::process::ExitStatus {
     let tmp = project.path("tmp");
     let mut child = project
         .command()
@@ -379,11 +380,9 @@ fn stopped_by(project: &Project, signal: &str) -> std::process::ExitStatus {
     child.wait().expect("it ends")
 }
 
-/// Sends a signal, `-TERM`. Every shell can; a program called `kill` is not everywhere.
-fn send(signal: &str, child: &std::process::Child) {
-    let line = format!("kill {signal} {}", child.id());
-    let sent = Command::new("sh").args(["-c", &line]).status();
-    assert!(sent.expect("there is a shell").success());
+/// Sends a signal at once: a program that sends it may begin too late, and is not everywhere.
+fn send(signal: Signal, child: &std::process::Child) {
+    kill_process(Pid::from_child(child), signal).expect("it is ours");
 }
 
 #[test]
@@ -391,17 +390,19 @@ fn signals_end_it_without_temporary_files_and_the_next_run_removes_those_of_a_ki
     let project = Project::new();
     fs::create_dir(project.path("tmp")).expect("a directory");
     let zeros = File::create_new(project.path("zeros")).expect("a file");
-    zeros.set_len(256 << 20).expect("a hole needs no room");
+    zeros.set_len(512 << 20).expect("a hole needs no room");
     let head = "{\"plan\":\"image\",\"version\":1}\n{\"layer\":{\"encoder\":\"zstd-1\"}}\n";
     let plan = format!("{head}{{\"path\":\"zeros\",\"file\":\"zeros\"}}\n");
     let build = ["build", "-", "-q", "-o", "oci:image"];
     project.run_with(&build, plan.as_bytes()).exits(0);
     let tmp = project.path("tmp");
-    for (name, number) in [("-HUP", 1), ("-INT", 2), ("-TERM", 15)] {
-        assert_eq!(stopped_by(&project, name).signal(), Some(number));
-        assert_eq!(names(&tmp), [""; 0], "{name}");
+    for signal in [Signal::HUP, Signal::INT, Signal::TERM] {
+        let status = stopped_by(&project, signal);
+        assert_eq!(status.signal(), Some(signal.as_raw()));
+        assert_eq!(names(&tmp), [""; 0], "{signal:?}");
     }
-    assert_eq!(stopped_by(&project, "-KILL").signal(), Some(9));
+    let status = stopped_by(&project, Signal::KILL);
+    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
     assert_eq!(names(&tmp).len(), 1);
     let mut next = project.command();
     let next = next.args(["ls", "oci:image", "-q"]).env("TMPDIR", &tmp);
@@ -436,7 +437,7 @@ fn ignored_signals_stay_ignored() {
     let mut stdin = child.stdin.take().expect("it is piped");
     let (most, rest) = archive.split_at(archive.len() - 100_000);
     stdin.write_all(most).expect("it reads");
-    send("-HUP", &child);
+    send(Signal::HUP, &child);
     stdin.write_all(rest).expect("it reads");
     drop(stdin);
     assert!(child.wait().expect("it ends").success());

@@ -291,6 +291,10 @@ fn extracts(reader: Reader, stored: Stored, part: Part) -> Seen {
     static FOUND: Shared<(Reader, Stored), Found> = Shared::new();
     // Asked every time: each cell that goes without is to be listed.
     program(reader)?;
+    if let (Reader::GnuTar(_), Stored::Zstd) = (reader, stored) {
+        // It has others decompress.
+        peers::tool("zstd").here()?;
+    }
     needs_root()?;
     let Part::Kind(kind) = part else {
         return Err(Otherwise::NotApplicable("nine gigabytes are listed only"));
