@@ -69,9 +69,8 @@ pub(crate) fn pin(
         }
         return Ok(());
     };
-    let path = args.output.lock.clone();
     let pins = Pins {
-        path: path.unwrap_or_else(|| root.join(FILE_NAME)),
+        path: lock_path(args, root),
         args,
         network,
         reporter,
@@ -80,6 +79,24 @@ pub(crate) fn pin(
     let pinned = pins.resolve(reference, digest)?;
     settings.base = Some(Location::registry(pinned).to_string());
     Ok(())
+}
+
+/// Where the lockfile is.
+pub(crate) fn lock_path(args: &ImageArgs, root: &Path) -> PathBuf {
+    let named = args.output.lock.clone();
+    named.unwrap_or_else(|| root.join(FILE_NAME))
+}
+
+/// Replaces the lockfile in one step.
+pub(crate) fn write_lock(path: &Path, lock: &Lock) -> Result<()> {
+    let write = || -> Result<()> {
+        std::fs::create_dir_all(parent(path))?;
+        let mut file = StagedFile::new(path)?;
+        file.put(lock.to_text().as_bytes())?;
+        file.show()?.keep();
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 struct Pins<'a> {
@@ -122,8 +139,7 @@ impl Pins<'_> {
         let found = self.look_up(&name)?;
         if self.args.output.update {
             if lock.pin(&found) {
-                self.write(&lock)
-                    .with_context(|| format!("cannot write `{file}`"))?;
+                write_lock(&self.path, &lock)?;
             }
         } else {
             self.reporter.note(&format!(
@@ -132,15 +148,6 @@ impl Pins<'_> {
             ));
         }
         Ok(found)
-    }
-
-    /// Replaces the lockfile in one step.
-    fn write(&self, lock: &Lock) -> Result<()> {
-        std::fs::create_dir_all(parent(&self.path))?;
-        let mut file = StagedFile::new(&self.path)?;
-        file.put(lock.to_text().as_bytes())?;
-        file.show()?.keep();
-        Ok(())
     }
 
     fn look_up(&self, name: &Reference) -> Result<Reference> {

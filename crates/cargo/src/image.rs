@@ -65,7 +65,9 @@ pub fn image(args: &ImageArgs) -> Result<Summary> {
         files.show(&plan, None)?.into_iter().for_each(Shown::keep);
         return Ok(summary);
     }
-    let written = output::write(args, &plan, &locations, &network, &reporter, &mut summary);
+    let lock = base::lock_path(args, root);
+    let way = (&network, &*lock);
+    let written = output::write(args, &plan, &locations, way, &reporter, &mut summary);
     let shown = written.and_then(|mut written| {
         written.show()?;
         Ok(written)

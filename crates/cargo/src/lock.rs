@@ -6,11 +6,19 @@
 //! [[base]]
 //! name = "docker.io/library/debian:bookworm-slim"
 //! digest = "sha256:…"
+//!
+//! [[facts]]
+//! base = "docker.io/library/debian:bookworm-slim"
+//! manifest = "sha256:…"
+//! document = '{"libraries":…}'
 //! ```
 //!
 //! A tag may mean another image tomorrow; a digest never does. `--update` looks tags up and writes
 //! what it found, and from then on the same image is built on until the next `--update`. The file
 //! is to be checked in beside `Cargo.lock`.
+//!
+//! Facts are what a base offers to programs, of one platform: they spare the next build, on whatever
+//! machine, the base's layers when it checks that a program runs on it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,6 +26,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use cooperage_digest::Digest;
 use cooperage_image_spec::Reference;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +87,8 @@ struct Document {
     version: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     base: Vec<Pin>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<Facts>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,10 +103,19 @@ struct Pin {
     digest: String,
 }
 
-/// The pins of a lockfile.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Facts {
+    base: String,
+    manifest: String,
+    document: String,
+}
+
+/// The pins of a lockfile, and what is known of bases.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Lock {
     pins: BTreeMap<String, Reference>,
+    facts: BTreeMap<String, Facts>,
 }
 
 impl Lock {
@@ -156,6 +176,15 @@ impl Lock {
             }
             lock.pins.insert(pin.name, name.with_digest(digest));
         }
+        for facts in document.facts {
+            let manifest = facts.manifest.parse::<Digest>();
+            manifest.map_err(|error| LockError::Pin {
+                path: path.to_owned(),
+                text: facts.manifest.clone(),
+                reason: error.to_string(),
+            })?;
+            lock.facts.insert(facts.manifest.clone(), facts);
+        }
         Ok(lock)
     }
 
@@ -174,7 +203,39 @@ impl Lock {
             return false;
         };
         let pin = whole.with_digest(digest.clone());
-        self.pins.insert(key, pin.clone()) != Some(pin)
+        let is_new = self.pins.get(&key) != Some(&pin);
+        if is_new {
+            // They are about what the name meant until now.
+            self.facts.retain(|_, facts| facts.base != key);
+            self.pins.insert(key, pin);
+        }
+        is_new
+    }
+
+    /// What is known of the image with this manifest, as it was put there.
+    #[must_use]
+    pub fn facts(&self, manifest: &Digest) -> Option<&[u8]> {
+        let facts = self.facts.get(manifest.as_str())?;
+        Some(facts.document.as_bytes())
+    }
+
+    /// Keeps what is known of the image with this manifest, one of those that the base's name means:
+    /// a JSON document in one line. Whether that is new; anything else is not kept.
+    pub fn put_facts(&mut self, base: &Reference, manifest: &Digest, document: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(document) else {
+            return false;
+        };
+        if text.contains(char::is_control) {
+            return false;
+        }
+        let facts = Facts {
+            base: key(base),
+            manifest: manifest.to_string(),
+            // What ends a literal string of TOML stands in JSON's strings alone.
+            document: text.replace('\'', "\\u0027"),
+        };
+        let known = self.facts.insert(manifest.to_string(), facts.clone());
+        known != Some(facts)
     }
 
     /// The file's text; the same pins give the same text.
@@ -188,6 +249,17 @@ impl Lock {
             let _ = write!(
                 text,
                 "\n[[base]]\nname = \"{name}\"\ndigest = \"{digest}\"\n"
+            );
+        }
+        for facts in self.facts.values() {
+            let Facts {
+                base,
+                manifest,
+                document,
+            } = facts;
+            let _ = write!(
+                text,
+                "\n[[facts]]\nbase = \"{base}\"\nmanifest = \"{manifest}\"\ndocument = '{document}'\n"
             );
         }
         text

@@ -8,11 +8,12 @@ use cooperage_blob::Source;
 use cooperage_daemon_archive::Report;
 use cooperage_image_spec::Descriptor;
 use cooperage_layout::{GcOptions, Layout};
-use cooperage_plan::{Bases, BuildOptions, Plan, Trees, check_base};
+use cooperage_plan::{Bases, BuildOptions, Plan, Trees};
 use cooperage_transport::{
     Completed, DestinationOptions, Destinations, Layers, Location, Medium, Network,
 };
 
+use crate::check::Check;
 use crate::once::Once;
 use crate::report::{Reporter, Summary};
 use crate::write::{build_into, layers_for, lent};
@@ -85,7 +86,7 @@ pub(crate) fn write(
     args: &ImageArgs,
     plan: &Plan,
     locations: &[Location],
-    network: &Network,
+    (network, lock): (&Network, &Path),
     reporter: &Reporter,
     summary: &mut Summary,
 ) -> Result<Completed> {
@@ -106,7 +107,17 @@ pub(crate) fn write(
     if let Some(threads) = args.output.threads {
         options.threads = threads;
     }
-    check_bases(args, plan, locations, &options, reporter)?;
+    let check = Check {
+        args,
+        lock,
+        network,
+        options: &options,
+        reporter,
+        fetched: args.output.check_base || locations.iter().any(|at| at.medium().is_local()),
+    };
+    plan.images
+        .iter()
+        .try_for_each(|image| check.image(image))?;
     let destination_options = DestinationOptions {
         network: network.clone(),
         lent: Arc::new(lent(plan, locations, &options)?),
@@ -147,44 +158,6 @@ pub(crate) fn record(written: &Completed, plan: &Plan, summary: &mut Summary) {
             summary.record_push(location, &sent);
         }
     }
-}
-
-/// Nothing has been written yet when a base lacks something.
-///
-/// A base whose layers nobody needs here is not fetched for that alone, unless it is asked for.
-fn check_bases(
-    args: &ImageArgs,
-    plan: &Plan,
-    locations: &[Location],
-    options: &BuildOptions<'_>,
-    reporter: &Reporter,
-) -> Result<()> {
-    let fetched = args.output.check_base || locations.iter().any(|at| at.medium().is_local());
-    for image in &plan.images {
-        let Some(base) = &image.base else { continue };
-        let location = base::location(&base.reference)?;
-        if location.reference().is_some() && !fetched {
-            reporter.note(&format!(
-                "the base `{}` was not checked: its layers are not here; `--check-base` fetches \
-                 and checks them",
-                base.reference
-            ));
-            continue;
-        }
-        let missing = check_base(image, options)?;
-        if !missing.is_empty() {
-            let lines: Vec<String> = missing
-                .iter()
-                .map(|missing| format!("\n  {missing}"))
-                .collect();
-            bail!(
-                "the base `{}` lacks what the program needs:{}",
-                base.reference,
-                lines.concat()
-            );
-        }
-    }
-    Ok(())
 }
 
 /// What an archive could not hold as it was.

@@ -53,11 +53,7 @@ pub fn check_base(
     let Some(base) = &image.base else {
         return Ok(Vec::new());
     };
-    let own = image
-        .layers
-        .iter()
-        .map(|layer| Ok(tree_of(layer, options)?.unwrap_or_default()))
-        .collect::<Result<Vec<_>, BuildError>>()?;
+    let own = own_trees(image, options)?;
     let programs = programs(&own)?;
     if programs.is_empty() {
         return Ok(Vec::new());
@@ -78,8 +74,19 @@ pub fn check_base(
     Ok(check_against(&programs, &BaseFacts::of(&whole)?)?)
 }
 
+/// The trees of the plan's own layers; nothing where one is built already.
+pub(crate) fn own_trees(
+    image: &ImagePlan,
+    options: &BuildOptions<'_>,
+) -> Result<Vec<Tree>, BuildError> {
+    let layers = image.layers.iter();
+    layers
+        .map(|layer| Ok(tree_of(layer, options)?.unwrap_or_default()))
+        .collect()
+}
+
 /// The plan's files that begin as ELF files do.
-fn programs(trees: &[Tree]) -> Result<Vec<Binary>, CheckError> {
+pub(crate) fn programs(trees: &[Tree]) -> Result<Vec<Binary>, CheckError> {
     let mut programs = Vec::new();
     for (path, entry) in trees.iter().flat_map(Tree::iter) {
         let Kind::File {

@@ -40,6 +40,7 @@ mod build;
 mod check;
 mod entry;
 mod error;
+mod facts;
 mod fields;
 mod host;
 mod image;
@@ -58,6 +59,10 @@ pub use build::{
 };
 pub use check::{CheckError, check_base};
 pub use error::{BuildError, LineError, LoadError, PlanError, TreePlanError};
+pub use facts::{
+    BaseFactsError, FACTS_KIND, MAX_FACTS, base_facts, check_facts, facts_from_bytes,
+    facts_to_bytes,
+};
 pub use layer::{build_layer, layer_metadata};
 pub use metadata::{LayerMetadata, MetadataError};
 pub use model::{

@@ -20,6 +20,32 @@ fn read(text: &str) -> Result<Lock, String> {
 }
 
 #[test]
+fn facts_are_kept_until_the_base_is_another() {
+    let base = reference("q.io/team/base:1");
+    let mut lock = Lock::default();
+    lock.pin(&reference(&format!("q.io/team/base:1@{ONE}")));
+    let (one, two) = (ONE.parse().unwrap(), TWO.parse().unwrap());
+    let document = br#"{"libraries":{},"users":[{"name":"o'brien"}]}"#;
+    assert!(lock.put_facts(&base, &one, document));
+    assert!(!lock.put_facts(&base, &one, document));
+    assert!(lock.put_facts(&reference("other:1"), &two, b"{}"));
+    for no_line in [&b"{}\n"[..], b"\xff"] {
+        assert!(!lock.put_facts(&base, &two, no_line));
+    }
+    let again = read(&lock.to_text()).unwrap();
+    assert_eq!(again, lock);
+    let found: serde_json::Value = serde_json::from_slice(again.facts(&one).unwrap()).unwrap();
+    assert_eq!(found["users"][0]["name"], "o'brien");
+    // Pinned to the same, they stay; to another, they go, and those of other bases stay.
+    assert!(!lock.pin(&reference(&format!("q.io/team/base:1@{ONE}"))));
+    assert!(lock.facts(&one).is_some());
+    assert!(lock.pin(&reference(&format!("q.io/team/base:1@{TWO}"))));
+    assert!(lock.facts(&one).is_none() && lock.facts(&two).is_some());
+    let wrong = "version = 1\n[[facts]]\nbase = \"a\"\nmanifest = \"b\"\ndocument = ''\n";
+    assert!(read(wrong).unwrap_err().contains("pins `b`"));
+}
+
+#[test]
 fn what_was_pinned_is_read_back() {
     assert_eq!(
         Lock::read(Path::new("none/image.lock")).unwrap(),

@@ -200,6 +200,60 @@ fn a_pin_holds_until_it_is_updated() {
     place.refused(&["--base", &base], "has version 9");
 }
 
+/// What a base offers is found out once, where its layers are fetched, and then known without them.
+#[test]
+fn facts_of_a_base_spare_its_layers() {
+    let mut place = Place::new();
+    let base = place.at("team/base:1");
+    place.run(&["--push", &base]);
+    let app = place.at("team/app:1");
+    let push = |place: &Place, more: &[&str]| {
+        let arguments = [&["--base", &base, "--push", &app], more].concat();
+        let output = place.command(&arguments).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let unchecked = "was not checked: its layers are not here";
+    assert!(push(&place, &[]).contains(unchecked));
+    // Once they were fetched, the cache knows.
+    assert!(!push(&place, &["--check-base"]).contains(unchecked));
+    let said = push(&place, &[]);
+    assert!(!said.contains(unchecked), "{said}");
+    assert!(push(&place, &["--no-cache"]).contains(unchecked));
+    // And the lockfile, for those who have no cache.
+    push(&place, &["--update"]);
+    place.asked();
+    let said = push(&place, &["--no-cache", "--locked"]);
+    assert!(!said.contains(unchecked), "{said}");
+    // Its config alone.
+    let asked = place.asked();
+    assert_eq!(count(&asked, &["GET", "team/base/blobs/"]), 1, "{asked:#?}");
+
+    let lock = place.project.path("image.lock");
+    let text = std::fs::read_to_string(&lock).expect("it was written");
+    let start = text.find("document = '").expect("facts");
+    let nothing = format!("{}document = '{{\"libraries\":{{}}}}'\n", &text[..start]);
+    std::fs::write(&lock, nothing).expect("written");
+    place.refused(
+        &["--base", &base, "--push", &app, "--no-cache"],
+        "lacks what the program needs",
+    );
+    // What is no document of facts is found out again where the layers are fetched.
+    std::fs::write(&lock, format!("{}document = '{{}}'\n", &text[..start])).expect("written");
+    assert!(push(&place, &["--no-cache"]).contains(unchecked));
+    push(&place, &["--no-cache", "--check-base", "--update"]);
+    assert_eq!(
+        std::fs::read_to_string(&lock).expect("it was written"),
+        text
+    );
+    // Another base under the same name takes them away.
+    place.run(&["--push", &base, "--env=BASE=2"]);
+    push(&place, &["--no-cache", "--update"]);
+    let text = std::fs::read_to_string(&lock).expect("it was written");
+    assert!(!text.contains("[[facts]]"), "{text}");
+}
+
 #[test]
 fn names_of_registries_are_checked_first() {
     let place = Place::new();

@@ -1,6 +1,8 @@
 //! Plans: what is read and refused, and what is built of them.
 
 mod build;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod facts;
 mod format;
 mod schema;
 mod together;
