@@ -77,6 +77,60 @@ fn several_frames_and_skippable_ones() {
     assert_eq!(sniff(skippable), Detected::Zstd);
 }
 
+/// From its fifth byte on this frame is a skippable one of 51,819 bytes, too: libzstd takes it for
+/// that where its magic number came alone.
+#[test]
+fn a_header_within_which_another_frame_begins() {
+    let length: u32 = 256 + 0x184d;
+    let block = (length << 3 | 1 << 1 | 1).to_le_bytes();
+    // A window, no dictionary, a length in two bytes; one block of one byte again and again.
+    let frame = [b"\x28\xb5\x2f\xfd\x50\x2a\x4d\x18", &block[..3], b"\0"].concat();
+    let noise = Numbers::new(1).bytes(100_000);
+    let stored = [frame, zstd_frame(&noise)].concat();
+    let expected = [&vec![0; length as usize][..], &noise].concat();
+    assert_eq!(zstd_safe_decode(&stored, expected.len()), expected);
+    let check = |what: &str, mut reader: Box<dyn Read + Send + '_>| {
+        // With room for all of it at once.
+        let mut out = vec![1; expected.len()];
+        reader.read_exact(&mut out).expect(what);
+        assert!(out == expected, "{what}");
+        assert_eq!(reader.read(&mut [0]).expect(what), 0, "{what}");
+    };
+    check("whole", decoder(Codec::Zstd, &*stored));
+    for seed in 0..20 {
+        let ragged = RaggedReader::new(&*stored, seed);
+        check(&seed.to_string(), decoder(Codec::Zstd, ragged));
+    }
+}
+
+/// By libzstd, which is given all at once.
+fn zstd_safe_decode(stored: &[u8], length: usize) -> Vec<u8> {
+    let mut out = vec![0; length];
+    let n = zstd_safe::decompress(&mut out[..], stored).unwrap();
+    out.truncate(n);
+    out
+}
+
+/// Headers of every shape, cut short everywhere.
+#[test]
+fn frames_that_end_within_their_header() {
+    for descriptor in 0..=255 {
+        let header = [&[0x28, 0xb5, 0x2f, 0xfd, descriptor][..], &[0; 13]].concat();
+        for length in 0..6 {
+            let (out, error) = fails(Codec::Zstd, &header[..length]);
+            assert_eq!(out, b"");
+            let offset = length as u64;
+            let codec = Codec::Zstd;
+            assert_eq!(error, DecodeError::Truncated { codec, offset });
+        }
+    }
+    let skippable = b"\x50\x2a\x4d\x18\x00\x00\x00\x00";
+    for length in 0..8 {
+        let (_, error) = fails(Codec::Zstd, &skippable[..length]);
+        assert!(matches!(error, DecodeError::Truncated { .. }), "{error}");
+    }
+}
+
 #[test]
 fn what_follows_the_end_is_refused() {
     let member = gzip_member(b"member");
