@@ -50,6 +50,17 @@ impl Error {
         self
     }
 
+    /// Says where the blob came from, if its bytes are not what its descriptor says; all other
+    /// errors stay as they are.
+    #[must_use]
+    pub fn with_origin(mut self, place: impl fmt::Display) -> Self {
+        let place = format!(", from {place}");
+        if self.is_mismatch() && !self.0.message.ends_with(&place) {
+            self.0.message.push_str(&place);
+        }
+        self
+    }
+
     /// The medium has no such blob or root; `place` says which medium.
     #[must_use]
     pub fn not_found(what: impl fmt::Display, place: impl fmt::Display) -> Self {

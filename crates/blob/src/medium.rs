@@ -170,16 +170,28 @@ pub fn open<'a>(
 /// # Errors
 ///
 /// [`Error::is_too_large`] for more than [`MAX_DOCUMENT_SIZE`] bytes; those of [`open`]; a
-/// mismatch ([`Error::is_mismatch`]).
+/// mismatch ([`Error::is_mismatch`]), with the repository of a registry that it came from.
 pub fn read(source: &(impl Source + ?Sized), descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
     if descriptor.size > MAX_DOCUMENT_SIZE {
         return Err(Error::too_large(descriptor, MAX_DOCUMENT_SIZE));
     }
     let mut bytes = Vec::new();
-    open(source, descriptor)?
+    open(source, descriptor)
+        .map_err(|error| came_from(source, descriptor, error))?
         .read_to_end(&mut bytes)
-        .map_err(|error| Error::read(descriptor, error))?;
+        .map_err(|error| came_from(source, descriptor, Error::read(descriptor, error)))?;
     Ok(bytes)
+}
+
+/// Wrong bytes are the fault of whoever gave them.
+fn came_from(source: &(impl Source + ?Sized), descriptor: &Descriptor, error: Error) -> Error {
+    if !error.is_mismatch() {
+        return error;
+    }
+    match source.origin(descriptor) {
+        Some(repository) => error.with_origin(format!("`{repository}`")),
+        None => error,
+    }
 }
 
 /// Writes a small blob whose bytes are at hand, and returns its descriptor.
@@ -232,7 +244,8 @@ pub(crate) fn send(
     // hash every byte a second time. Only the size is held here, so that no more than the
     // descriptor says is ever stored.
     let mut reader = source
-        .fetch(descriptor)?
+        .fetch(descriptor)
+        .map_err(|error| came_from(source, descriptor, error))?
         .take(descriptor.size.saturating_add(1));
     let mut writer = sink.create(algorithm)?;
     let mut take = |bytes: &[u8]| {
@@ -257,5 +270,8 @@ pub(crate) fn send(
             }
         }
     }
-    Ok(writer.finish(Some(descriptor))?.size)
+    let written = writer.finish(Some(descriptor));
+    Ok(written
+        .map_err(|error| came_from(source, descriptor, error))?
+        .size)
 }

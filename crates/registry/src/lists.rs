@@ -16,8 +16,11 @@ use crate::wire::{next_page, printable};
 
 /// How many tags of a repository, or referrers of a manifest, are listed.
 pub const MAX_LISTED: usize = 100_000;
-/// How many pages a list may have.
-const MAX_PAGES: usize = 10_000;
+/// How many pages a list may have, whatever is in them.
+const FREE_PAGES: usize = 100;
+/// How many entries pages have at the least, on an average, where there are more: registries give
+/// fifty and more, and a list that goes on for ever must not take for ever.
+const LEAST_ENTRIES: usize = 10;
 
 impl Repository {
     /// All tags, in the registry's own order, each once; as many pages as there are. Mirrors are
@@ -28,7 +31,8 @@ impl Repository {
     /// # Errors
     ///
     /// [`Error::is_not_found`] if there is no such repository; [`Reason::Malformed`] for pages that
-    /// lead in a circle or elsewhere, or for more than [`MAX_LISTED`] tags.
+    /// lead in a circle or elsewhere, for more than [`MAX_LISTED`] tags, and for more than 100 pages
+    /// with fewer than 10 of them each.
     pub fn tags(&self) -> Result<Vec<String>, Error> {
         let attempted = || self.attempted("list tags", "");
         let path = self.path("tags/list?n=1000");
@@ -119,7 +123,7 @@ impl Repository {
         &self,
         path: &str,
         attempted: &dyn Fn() -> Attempted,
-        take: &mut dyn FnMut(&Answer) -> Result<(), Reason>,
+        take: &mut dyn FnMut(&Answer) -> Result<usize, Reason>,
     ) -> Result<(), Error> {
         let origin = &self.endpoints.origin;
         let scope = self.scope(origin, Access::Pull);
@@ -127,15 +131,22 @@ impl Repository {
         let malformed = |text: String| fail(Reason::Malformed(text));
         let mut to = To::Path(path);
         let mut seen = BTreeSet::new();
-        for _ in 0..MAX_PAGES {
+        let mut page = 0;
+        loop {
+            page += 1;
             let accepted = format!("application/json, {}", MediaType::OCI_INDEX);
             let call = Call::new(Method::GET, to, &scope).header(ACCEPT, &accepted);
             let wanted = (&[200][..], Wanted::Body(MAX_MANIFEST_SIZE));
             let answer = self.inner.call(origin, &call, None, wanted, attempted)?;
-            take(&answer).map_err(fail)?;
+            let listed = take(&answer).map_err(fail)?;
             let Some(link) = answer.header("link").and_then(next_page) else {
                 return Ok(());
             };
+            if page >= FREE_PAGES && listed < page * LEAST_ENTRIES {
+                return Err(malformed(format!(
+                    "there are more than {page} pages, and {listed} entries in them"
+                )));
+            }
             let shown = printable(link, 200);
             let next = answer.url.join(link).filter(|next| next.is_of(&answer.url));
             let next = next.ok_or_else(|| {
@@ -150,13 +161,13 @@ impl Repository {
             }
             to = To::Url(next);
         }
-        Err(malformed(format!("there are more than {MAX_PAGES} pages")))
     }
 }
 
-fn within_limit(count: usize) -> Result<(), Reason> {
+/// How many there are, unless there are too many.
+fn within_limit(count: usize) -> Result<usize, Reason> {
     if count <= MAX_LISTED {
-        return Ok(());
+        return Ok(count);
     }
     let text = format!("the list has more than {MAX_LISTED} entries");
     Err(Reason::Malformed(text))

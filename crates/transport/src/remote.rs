@@ -178,7 +178,9 @@ impl Source for Remote {
         match result {
             Ok(Some(blob)) => Ok(Box::new(blob)),
             Ok(None) => self.ask(descriptor),
-            Err(BlobError::Fetch(error)) => Err(error),
+            Err(BlobError::Fetch(error)) => {
+                Err(error.with_origin(format!("`{}`", self.reference.repository())))
+            }
             Err(fault) => {
                 self.network.note(&fault.into());
                 self.ask(descriptor)

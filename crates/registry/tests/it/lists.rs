@@ -80,6 +80,17 @@ fn lists_may_be_hostile() {
         "{error}"
     );
     assert_eq!(server.seen().len(), 11);
+    // The same with one tag on a page, and with none that is new.
+    for fresh in [true, false] {
+        let server = Server::start(move |_, at| {
+            let body = format!(r#"{{"tags":["t{}"]}}"#, if fresh { at } else { 0 });
+            let link = format!("</v2/app/tags/list?last={at}>; rel=\"next\"");
+            Act::Answer(answer(200).body(body).with("Link", link))
+        });
+        let error = repository(&server, "app").tags().unwrap_err().to_string();
+        assert!(error.contains("more than 100 pages, and"), "{error}");
+        assert_eq!(server.seen().len(), 100);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use cooperage_blob::{CopyOptions, Memory, Root, copy, read};
 use cooperage_cache::Cache;
 use cooperage_credentials::{AuthFile, Credentials, Helpers};
-use cooperage_image_spec::{Descriptor, Reference};
+use cooperage_image_spec::{Descriptor, Document, Manifest, Reference};
 use cooperage_testkit::certificates::Authority;
 use cooperage_testkit::own_registry::{OwnRegistry, OwnRegistryOptions};
 use cooperage_testkit::peers::Generation;
@@ -204,6 +204,33 @@ fn streamed_layers_are_not_kept() {
         !requests.iter().any(|it| it.contains("/blobs/")),
         "{requests:?}"
     );
+}
+
+/// Who gave wrong bytes is told, whichever way they came.
+#[test]
+fn wrong_bytes_are_blamed_on_the_repository() {
+    let registry = OwnRegistry::start(OwnRegistryOptions::default());
+    let location = at(registry.address(), "team/app:1");
+    push(&location, &Network::default(), "one");
+    let manifest = registry.content("team/app", "1").unwrap();
+    let manifest = Document::<Manifest>::parse(manifest).unwrap();
+    let layer = &manifest.value().layers[0];
+    let wrong = vec![7; usize::try_from(layer.size).unwrap()];
+    registry.insert_unverified("team/app", layer.digest.as_str(), &wrong);
+    let directory = tempfile::tempdir().unwrap();
+    for (network, layers) in [
+        (Network::default(), Layers::Kept),
+        (network(Some(directory.path()), Reach::Online), Layers::Kept),
+        (
+            network(Some(directory.path()), Reach::Online),
+            Layers::Streamed,
+        ),
+    ] {
+        let opened = location.open_with(&network, layers).unwrap();
+        let error = pull(&opened).unwrap_err();
+        let blamed = format!(", from `{}/team/app`", registry.address());
+        assert!(error.to_string().contains(&blamed), "{layers:?}: {error}");
+    }
 }
 
 /// A cache that cannot be used costs nothing but itself, and it is said.
