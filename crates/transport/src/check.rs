@@ -39,7 +39,7 @@ impl Location {
     /// # Errors
     ///
     /// [`DestinationError::Digest`], [`DestinationError::StandardOutput`]; of an archive
-    /// [`SinkError::NotAFile`], as [`DestinationError::Archive`].
+    /// [`SinkError::NotAFile`](cooperage_daemon_archive::SinkError::NotAFile), as [`DestinationError::Archive`].
     pub fn check_output(&self) -> Result<(), DestinationError> {
         let location = self.clone();
         if self.digest().is_some() {
