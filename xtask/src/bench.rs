@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::MetadataCommand;
+use serde::Serialize;
 
 use crate::test::{Step, cargo};
 use figures::Row;
@@ -35,18 +36,28 @@ pub(crate) struct Args {
     /// What is packed; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     workload: Vec<String>,
-    /// Rounds, in each of which every tool runs once
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    runs: usize,
-    /// Only tools whose names begin so; may be given several times
-    #[arg(long, value_name = "NAME")]
-    tool: Vec<String>,
     /// No tools whose names begin so for the largest workload, which they would take minutes for
     #[arg(long, value_name = "NAME")]
     not_mix: Vec<String>,
     /// One more tool: a line for bash that packs `$SRC` to a file or files below `$OUT`
     #[arg(long, value_name = "NAME=COMMAND")]
     peer: Vec<String>,
+    #[command(flatten)]
+    how: How,
+    /// Make the workloads and measure nothing
+    #[arg(long)]
+    prepare: bool,
+}
+
+/// What is said of any measuring.
+#[derive(Debug, clap::Args)]
+struct How {
+    /// Rounds, in each of which every tool runs once
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    runs: usize,
+    /// Only tools whose names begin so; may be given several times
+    #[arg(long, value_name = "NAME")]
+    tool: Vec<String>,
     /// Another build of cooperage than the one of this checkout
     #[arg(long, value_name = "PROGRAM")]
     cooperage: Option<PathBuf>,
@@ -56,9 +67,33 @@ pub(crate) struct Args {
     /// Put the results into `docs/performance.md`
     #[arg(long)]
     save: bool,
-    /// Make the workloads and measure nothing
-    #[arg(long)]
-    prepare: bool,
+}
+
+impl How {
+    fn check(&self) -> Result<()> {
+        ensure!(self.runs > 0, "`--runs 0` measures nothing");
+        Ok(())
+    }
+
+    /// The program that is measured.
+    fn cooperage(&self, target: &Path) -> Result<PathBuf> {
+        match &self.cooperage {
+            Some(program) => Ok(program.canonicalize()?),
+            None => build(target),
+        }
+    }
+
+    fn takes(&self, tool: &str) -> bool {
+        self.tool.is_empty() || begins(tool, &self.tool)
+    }
+
+    fn print<T: Serialize>(&self, results: &T, text: impl Fn(&T) -> String) -> Result<()> {
+        match self.format {
+            Format::Text => println!("{}", text(results)),
+            Format::Json => println!("{}", serde_json::to_string_pretty(results)?),
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -82,14 +117,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(Other::Registry(args)) = &args.other {
         return registry::run(args);
     }
-    ensure!(args.runs > 0, "`--runs 0` measures nothing");
+    let how = &args.how;
+    how.check()?;
     let chosen = chosen(&args.workload)?;
     let target = target_directory()?;
     let home = target.join("bench");
-    let cooperage = match &args.cooperage {
-        Some(program) => program.canonicalize()?,
-        None => build(&target)?,
-    };
+    let cooperage = how.cooperage(&target)?;
     if args.prepare {
         for workload in chosen {
             let made = workload.make(&home)?;
@@ -102,13 +135,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let launcher = Launcher::build(&target)?;
     let mut tools = tools::all(&cooperage, &home, &args.peer)?;
-    tools.retain(|tool| args.tool.is_empty() || begins(&tool.name, &args.tool));
+    tools.retain(|tool| how.takes(&tool.name));
     let workloads = chosen
         .into_iter()
         .map(|workload| {
             let is_out = |tool: &Tool| workload.name == "mix" && begins(&tool.name, &args.not_mix);
             let (out, tools): (Vec<Tool>, Vec<Tool>) = tools.iter().cloned().partition(is_out);
-            let mut measured = measure_one(workload, &tools, args.runs, &launcher, &home)?;
+            let mut measured = measure_one(workload, &tools, how.runs, &launcher, &home)?;
             measured.left_out = out.into_iter().map(|tool| tool.name).collect();
             Ok(measured)
         })
@@ -117,13 +150,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         machine: Machine::this(&home),
         floor: launcher.floor()?,
         workloads,
-        commit: tools::commit(&cooperage, &launcher, &home, args.runs)?,
+        commit: tools::commit(&cooperage, &launcher, &home, how.runs)?,
     };
-    match args.format {
-        Format::Text => println!("{}", report::markdown(&results)),
-        Format::Json => println!("{}", serde_json::to_string_pretty(&results)?),
-    }
-    if args.save {
+    how.print(&results, report::markdown)?;
+    if how.save {
         report::save(&results, &crate::root().join("docs/performance.md"))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use cooperage_commit::{DEFAULT_TAR_LIMIT, LayerError, load_layer};
+use cooperage_blob::Source;
+use cooperage_commit::{Base, DEFAULT_TAR_LIMIT, LayerError, LoadedLayer, load_layer};
 use cooperage_runtime::{BaseFacts, Binary, ElfError, Missing, check_against};
 use cooperage_tarball::{Content, Kind, OverlayError, Tree, overlay};
 
@@ -59,17 +60,8 @@ pub fn check_base(
         return Ok(Vec::new());
     }
     let (source, base) = open_base(base, image.platform.as_ref(), options)?;
-    let layers = &base.manifest.value().layers;
-    let diff_ids = &base.config.value().rootfs.diff_ids;
-    let loaded = layers
-        .iter()
-        .zip(diff_ids)
-        .map(|(layer, diff_id)| load_layer(&*source, layer, Some(diff_id), DEFAULT_TAR_LIMIT))
-        .collect::<Result<Vec<_>, _>>()?;
-    let trees = loaded
-        .iter()
-        .map(cooperage_commit::LoadedLayer::tree)
-        .chain(own.iter());
+    let loaded = load_layers(&*source, &base)?;
+    let trees = loaded.iter().map(LoadedLayer::tree).chain(own.iter());
     let whole: Tree = overlay(trees)?;
     Ok(check_against(&programs, &BaseFacts::of(&whole)?)?)
 }
@@ -82,6 +74,20 @@ pub(crate) fn own_trees(
     let layers = image.layers.iter();
     layers
         .map(|layer| Ok(tree_of(layer, options)?.unwrap_or_default()))
+        .collect()
+}
+
+/// The base's layers, lowest first, each verified.
+pub(crate) fn load_layers(
+    source: &dyn Source,
+    base: &Base,
+) -> Result<Vec<LoadedLayer>, LayerError> {
+    let layers = &base.manifest.value().layers;
+    let diff_ids = &base.config.value().rootfs.diff_ids;
+    layers
+        .iter()
+        .zip(diff_ids)
+        .map(|(layer, diff_id)| load_layer(source, layer, Some(diff_id), DEFAULT_TAR_LIMIT))
         .collect()
 }
 

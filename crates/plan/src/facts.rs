@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cooperage_commit::{DEFAULT_TAR_LIMIT, LoadedLayer, load_layer};
+use cooperage_commit::LoadedLayer;
 use cooperage_image_spec::Platform;
 use cooperage_runtime::{
     BaseFacts, BinaryInfo, Format, Group, Machine, Missing, User, check_against,
@@ -12,7 +12,7 @@ use cooperage_tarball::{Kind, Tree, TreePath, overlay};
 use serde::{Deserialize, Serialize};
 
 use crate::build::open_base;
-use crate::check::{own_trees, programs};
+use crate::check::{load_layers, own_trees, programs};
 use crate::{BasePlan, BuildOptions, CheckError, ImagePlan};
 
 /// Which facts these documents hold, and in which form: another form is another name.
@@ -47,13 +47,7 @@ pub fn base_facts(
     options: &BuildOptions<'_>,
 ) -> Result<BaseFacts, CheckError> {
     let (source, base) = open_base(base, platform, options)?;
-    let layers = &base.manifest.value().layers;
-    let diff_ids = &base.config.value().rootfs.diff_ids;
-    let loaded = layers
-        .iter()
-        .zip(diff_ids)
-        .map(|(layer, diff_id)| load_layer(&*source, layer, Some(diff_id), DEFAULT_TAR_LIMIT))
-        .collect::<Result<Vec<_>, _>>()?;
+    let loaded = load_layers(&*source, &base)?;
     let whole: Tree = overlay(loaded.iter().map(LoadedLayer::tree))?;
     Ok(BaseFacts::of(&whole)?)
 }

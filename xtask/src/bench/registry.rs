@@ -18,7 +18,7 @@ use super::figures::Row;
 use super::machine::Machine;
 use super::measure::{Launcher, Sample};
 use super::workloads::remove_all;
-use super::{Format, begins, build, target_directory};
+use super::{How, target_directory};
 use crate::peers::shell;
 use fixtures::Fixtures;
 use report::Results;
@@ -33,21 +33,8 @@ pub(crate) struct Args {
     /// What is done; may be given several times [default: all]
     #[arg(long, value_name = "NAME")]
     deed: Vec<String>,
-    /// Rounds, in each of which every tool runs once
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    runs: usize,
-    /// Only tools whose names begin so; may be given several times
-    #[arg(long, value_name = "NAME")]
-    tool: Vec<String>,
-    /// Another build of cooperage than the one of this checkout
-    #[arg(long, value_name = "PROGRAM")]
-    cooperage: Option<PathBuf>,
-    /// What stands on standard output
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Put the results into `docs/performance.md`
-    #[arg(long)]
-    save: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 /// What the tools are to do.
@@ -106,21 +93,19 @@ struct Measured {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    ensure!(args.runs > 0, "`--runs 0` measures nothing");
+    let how = &args.how;
+    how.check()?;
     let deeds = chosen(&args.deed)?;
     let target = target_directory()?;
     let home = target.join("bench");
-    let cooperage = match &args.cooperage {
-        Some(program) => program.canonicalize()?,
-        None => build(&target)?,
-    };
+    let cooperage = how.cooperage(&target)?;
     let launcher = Launcher::build(&target)?;
     let mut fixtures = Fixtures::make(&cooperage, &home)?;
     if deeds.iter().any(|(deed, ..)| deed.needs_mix()) {
         fixtures = fixtures.with_mix(&cooperage, &home)?;
     }
     let mut tools = tools::all(&cooperage)?;
-    tools.retain(|tool| args.tool.is_empty() || begins(&tool.name, &args.tool));
+    tools.retain(|tool| how.takes(&tool.name));
     let source = start()?;
     let bench = Bench {
         launcher: &launcher,
@@ -134,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let measured = deeds
         .into_iter()
         .map(|(deed, name, about)| {
-            let (rows, requests) = bench.measure(deed, name, &tools, args.runs)?;
+            let (rows, requests) = bench.measure(deed, name, &tools, how.runs)?;
             Ok(Measured {
                 name,
                 about,
@@ -149,11 +134,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         layer: fixtures.layer()?,
         measured,
     };
-    match args.format {
-        Format::Text => println!("{}", report::markdown(&results)),
-        Format::Json => println!("{}", serde_json::to_string_pretty(&results)?),
-    }
-    if args.save {
+    how.print(&results, report::markdown)?;
+    if how.save {
         report::save(&results, &crate::root().join("docs/performance.md"))?;
     }
     Ok(ExitCode::SUCCESS)
