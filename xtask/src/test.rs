@@ -2,11 +2,15 @@
 
 mod advisories;
 
+use std::fs::File;
+use std::io::Seek;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::MetadataCommand;
 
 /// `cargo xtask test`
 #[derive(Debug, clap::Args)]
@@ -72,15 +76,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             ])),
         ),
     ]);
-    let end_to_end = vec![Step::new(
-        "end-to-end tests",
-        with_peers(cargo(&["test", "--package", "cooperage-tests"])),
-    )];
-    tier("core", core, CORE_BUDGET)?;
+    tier("core", one_by_one(core), CORE_BUDGET)?;
     let advisories = advisories::check(args.advisories.as_deref())?;
     if !args.core {
-        tier("fuzzing", vec![fuzzing()?], FUZZ_BUDGET)?;
-        tier("end to end", end_to_end, END_TO_END_BUDGET)?;
+        tier("fuzzing", one_by_one(vec![fuzzing()?]), FUZZ_BUDGET)?;
+        let end_to_end = end_to_end()?.map(|group| {
+            let with_peers = |step: Step| Step::new(step.name, with_peers(step.command));
+            group.into_iter().map(with_peers).collect()
+        });
+        tier("end to end", end_to_end.into(), END_TO_END_BUDGET)?;
     }
     missing.report()?;
     println!("{advisories}");
@@ -111,11 +115,53 @@ fn fuzzing() -> Result<Step> {
     Ok(Step::new("every parser, two minutes in all", command))
 }
 
-fn tier(name: &str, steps: Vec<Step>, budget: Duration) -> Result<()> {
+/// The end-to-end tests, all of them: those of the front, which build programs and keep every
+/// processor busy, beside all others, which mostly wait for servers.
+fn end_to_end() -> Result<[Vec<Step>; 2]> {
+    const PACKAGE: [&str; 3] = ["test", "--package", "cooperage-tests"];
+    const BUSY: &str = "front";
+    let metadata = MetadataCommand::new()
+        .manifest_path(crate::root().join("Cargo.toml"))
+        .no_deps()
+        .exec()?;
+    let package = metadata
+        .packages
+        .iter()
+        .find(|package| package.name == "cooperage-tests")
+        .context("there is no package `cooperage-tests`")?;
+    let (busy, others): (Vec<_>, Vec<_>) = package
+        .targets
+        .iter()
+        .filter(|target| target.is_test())
+        .partition(|target| target.name == BUSY);
+    ensure!(!busy.is_empty(), "there is no test `{BUSY}`");
+    let mut rest = cargo(&PACKAGE);
+    rest.args(["--no-fail-fast", "--lib"]);
+    for target in others {
+        rest.args(["--test", &target.name]);
+    }
+    let build = cargo(&[&PACKAGE[..], &["--no-run"]].concat());
+    let busy = cargo(&[&PACKAGE[..], &["--test", BUSY]].concat());
+    Ok([
+        vec![Step::new("building the end-to-end tests", build)],
+        vec![
+            Step::new("end-to-end tests of the front", busy),
+            Step::new("end-to-end tests of all else", rest),
+        ],
+    ])
+}
+
+/// Each a group of its own.
+fn one_by_one(steps: Vec<Step>) -> Vec<Vec<Step>> {
+    steps.into_iter().map(|step| vec![step]).collect()
+}
+
+/// Runs group by group; the steps of a group run at the same time.
+fn tier(name: &str, groups: Vec<Vec<Step>>, budget: Duration) -> Result<()> {
     let began = Instant::now();
     println!("== {name}: up to {} minutes", budget.as_secs() / 60);
-    for step in steps {
-        step.run((budget * PATIENCE).saturating_sub(began.elapsed()))?;
+    for group in groups {
+        together(group, (budget * PATIENCE).saturating_sub(began.elapsed()))?;
     }
     let spent = began.elapsed();
     println!("== {name}: passed in {} s", spent.as_secs());
@@ -126,6 +172,30 @@ fn tier(name: &str, steps: Vec<Step>, budget: Duration) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Runs steps at the same time. What the first prints goes to the terminal at once, what the others
+/// print when they have ended.
+fn together(mut steps: Vec<Step>, time: Duration) -> Result<()> {
+    let logs = steps
+        .iter_mut()
+        .skip(1)
+        .map(Step::print_later)
+        .collect::<Result<Vec<_>>>()?;
+    let results: Vec<Result<()>> = std::thread::scope(|scope| {
+        let run = |step: Step| scope.spawn(move || step.run(time));
+        let running: Vec<_> = steps.into_iter().map(run).collect();
+        let end = |step: ScopedJoinHandle<'_, Result<()>>| match step.join() {
+            Ok(result) => result,
+            Err(_) => bail!("a step panicked"),
+        };
+        running.into_iter().map(end).collect()
+    });
+    for mut log in logs {
+        log.rewind()?;
+        std::io::copy(&mut log, &mut std::io::stdout())?;
+    }
+    results.into_iter().collect()
 }
 
 /// A cargo command in the workspace's root.
@@ -147,6 +217,14 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn new(name: &'static str, command: Command) -> Self {
         Self { name, command }
+    }
+
+    /// Has what it prints go to a temporary file, which is given.
+    fn print_later(&mut self) -> Result<File> {
+        let log = tempfile::tempfile().context("cannot make a temporary file")?;
+        self.command.stdout(log.try_clone()?);
+        self.command.stderr(log.try_clone()?);
+        Ok(log)
     }
 
     /// Runs it; what it prints goes to the terminal. Ends it when `time` is over.
