@@ -59,7 +59,7 @@ fn names_and_digests_that_are_none() {
     let absent = format!("oci:layout@{digest}");
     for (args, code, words) in [
         (&["inspect", "layout"][..], 2, &["names no medium"][..]),
-        (&["inspect", "podman:x"], 2, &["`docker-daemon:x`"]),
+        (&["inspect", "podman:x"], 2, &["`podman:x`"]),
         (&["inspect", "oci:layout@sha256:00"], 2, &["sha256:00"]),
         (&["inspect", "oci:layout@md5"], 2, &["md5"]),
         (&["inspect", "oci:layout:"], 2, &["name"]),
