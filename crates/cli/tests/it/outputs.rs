@@ -362,9 +362,12 @@ fn progress_is_told_in_lines_in_bars_or_not_at_all() {
 /// as it has a temporary file.
 fn stopped_by(project: &Project, signal: Signal) -> std::process::ExitStatus {
     let tmp = project.path("tmp");
-    let mut child = project
-        .command()
+    // Whoever runs the tests may have them ignore signals, as `nohup` does.
+    let mut child = Command::new("env")
+        .arg("--default-signal=HUP,INT,TERM")
+        .arg(env!("CARGO_BIN_EXE_cooperage"))
         .args(["ls", "oci:image", "--quiet"])
+        .current_dir(project.path(""))
         .env("TMPDIR", &tmp)
         .stdout(Stdio::null())
         .spawn()
