@@ -69,7 +69,8 @@ impl<S: Source> Source for Cached<S> {
         if descriptor.digest.algorithm().is_none() {
             return self.source.fetch(descriptor);
         }
-        let fetch = |writer: &mut dyn Write| copy(&self.source, descriptor, writer);
+        let fetch =
+            |writer: &mut dyn Write| pour(&mut *self.source.fetch(descriptor)?, descriptor, writer);
         match self.cache.blob(descriptor, fetch) {
             Ok(blob) => Ok(Box::new(blob)),
             Err(BlobError::Fetch(error)) => Err(error),
@@ -85,8 +86,17 @@ impl<S: Source> Source for Cached<S> {
     }
 }
 
-fn copy(source: &impl Source, descriptor: &Descriptor, to: &mut dyn Write) -> Result<(), Error> {
-    let mut reader = source.fetch(descriptor)?;
+/// Writes all that a reader gives of a blob, verified or not; errors name the blob and which of the
+/// two sides failed.
+///
+/// # Errors
+///
+/// Those of reading and of writing.
+pub fn pour(
+    reader: &mut dyn Read,
+    descriptor: &Descriptor,
+    to: &mut dyn Write,
+) -> Result<(), Error> {
     let mut buffer = vec![0; 256 << 10];
     loop {
         let n = match reader.read(&mut buffer) {

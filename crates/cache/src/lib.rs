@@ -73,7 +73,7 @@ mod prune;
 mod reader;
 
 pub use cache::Cache;
-pub use cached::Cached;
+pub use cached::{Cached, pour};
 pub use facts::MAX_FACTS_SIZE;
 pub use fetch::BlobError;
 pub use prune::{Pruned, Usage};

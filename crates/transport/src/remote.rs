@@ -1,9 +1,9 @@
 //! An image in a registry, with the cache before it.
 
-use std::io::{self, Read, Write};
+use std::io::Read;
 
 use cooperage_blob::{Error, Root, Source};
-use cooperage_cache::{BlobError, Cache};
+use cooperage_cache::{BlobError, Cache, pour};
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Json, MediaType, Reference};
 use cooperage_registry::Repository;
@@ -126,21 +126,6 @@ impl Remote {
             )),
         }
     }
-
-    fn copy(&self, descriptor: &Descriptor, to: &mut dyn Write) -> Result<(), Error> {
-        let mut reader = self.ask(descriptor)?;
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            let n = match reader.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::read(descriptor, error)),
-            };
-            to.write_all(&buffer[..n])
-                .map_err(|error| Error::write(descriptor, error))?;
-        }
-    }
 }
 
 impl Source for Remote {
@@ -170,7 +155,9 @@ impl Source for Remote {
         .any(|is| is(&descriptor.media_type));
         let result = if self.layers == Layers::Kept || is_document {
             cache
-                .blob(descriptor, |writer| self.copy(descriptor, writer))
+                .blob(descriptor, |writer| {
+                    pour(&mut *self.ask(descriptor)?, descriptor, writer)
+                })
                 .map(Some)
         } else {
             cache.get(descriptor).map_err(BlobError::Cache)
