@@ -52,6 +52,7 @@ mod parse;
 mod print;
 mod survey;
 mod tree;
+mod walk;
 
 pub use build::{
     Bases, BuildOptions, Built, BuiltImage, Modes, NoBases, Trees, build, build_image, build_index,

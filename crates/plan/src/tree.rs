@@ -1,17 +1,17 @@
 //! A layer's lines become a tree.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cooperage_runtime::Features;
 use cooperage_tarball::{
     Attributes, Content, Entry, Kind, Mtime, Origin, Tree, TreeError, TreePath,
 };
-use walkdir::{DirEntry, WalkDir};
 
+use crate::walk::{self, Found, What};
 use crate::{EntryAttributes, EntryKind, EntryPlan, Modes, TreePlanError, host};
 
 /// Makes the tree of a layer. Of the files it names it asks type and length, nothing else.
@@ -213,17 +213,22 @@ impl Adder<'_> {
     /// A regular file, through links: build systems show their inputs as links.
     fn content(&self, path: &TreePath, file: &Path) -> Result<Content, TreePlanError> {
         let file = self.root.join(file);
-        let entry = || path.display();
-        let metadata = fs::metadata(&file).map_err(|source| TreePlanError::File {
-            file: file.clone(),
-            entry: entry(),
-            origin: self.origin.to_string(),
-            source,
-        })?;
+        match fs::metadata(&file) {
+            Ok(metadata) => self.content_of(path, file, &metadata),
+            Err(source) => Err(self.unreadable(path, file, source)),
+        }
+    }
+
+    fn content_of(
+        &self,
+        path: &TreePath,
+        file: PathBuf,
+        metadata: &Metadata,
+    ) -> Result<Content, TreePlanError> {
         if !metadata.is_file() {
             return Err(TreePlanError::Type {
                 file,
-                entry: entry(),
+                entry: path.display(),
                 origin: self.origin.to_string(),
                 expected: "a file",
                 found: host::type_name(metadata.file_type()),
@@ -233,6 +238,15 @@ impl Adder<'_> {
             path: file,
             len: metadata.len(),
         })
+    }
+
+    fn unreadable(&self, path: &TreePath, file: PathBuf, source: io::Error) -> TreePlanError {
+        TreePlanError::File {
+            file,
+            entry: path.display(),
+            origin: self.origin.to_string(),
+            source,
+        }
     }
 
     fn add_directory(
@@ -260,29 +274,22 @@ impl Adder<'_> {
                 found: host::type_name(metadata.file_type()),
             });
         }
-        // Sorted, so that the order in which a directory is listed cannot choose which of two
-        // faults is reported.
-        let walk = WalkDir::new(&top).follow_root_links(true);
-        for item in walk.sort_by_file_name() {
-            let item = item.map_err(|error| {
+        walk::each(&top, &mut |found| match found {
+            Ok(found) => self.add_below(path, found, dir_mode),
+            Err(error) => {
                 let file = error.path().unwrap_or(&top).to_owned();
-                failed(&file, error.into())
-            })?;
-            if let Ok(below) = item.path().strip_prefix(&top) {
-                self.add_below(path, below, &item, dir_mode)?;
+                Err(failed(&file, error.into()))
             }
-        }
-        Ok(())
+        })
     }
 
     fn add_below(
         &mut self,
         path: Option<&TreePath>,
-        below: &Path,
-        item: &DirEntry,
+        found: Found,
         dir_mode: Option<u32>,
     ) -> Result<(), TreePlanError> {
-        let (file, kind) = (item.path(), item.file_type());
+        let Found { file, below, what } = found;
         let name = below.as_os_str().as_encoded_bytes();
         let path = match (path, name.is_empty()) {
             (None, true) => return Ok(()),
@@ -296,65 +303,38 @@ impl Adder<'_> {
                 }
                 bytes.extend_from_slice(name);
                 TreePath::new(&bytes).map_err(|source| TreePlanError::Name {
-                    file: file.to_owned(),
+                    file: file.clone(),
                     origin: self.origin.to_string(),
                     source,
                 })?
             }
         };
-        let failed = |source| TreePlanError::File {
-            file: file.to_owned(),
-            entry: path.display(),
-            origin: self.origin.to_string(),
-            source,
-        };
-        if kind.is_dir() || below.as_os_str().is_empty() {
+        match what {
             // With no mode for directories they get the default: a mode given for the files of a
             // tree would lock everyone out of its directories.
-            let attributes = self.attributes(&path, &Kind::Directory, dir_mode.or(Some(0o755)))?;
-            return self.insert(&path, Kind::Directory, attributes);
-        }
-        if kind.is_symlink() {
-            let target = fs::read_link(file).map_err(failed)?;
-            if stays_inside(below, &target) {
-                let kind = Kind::Symlink {
-                    target: target.into_os_string().into_encoded_bytes(),
-                };
+            Ok(What::Directory) => {
+                let mode = dir_mode.or(Some(0o755));
+                let attributes = self.attributes(&path, &Kind::Directory, mode)?;
+                self.insert(&path, Kind::Directory, attributes)
+            }
+            Ok(What::Link(target)) => {
+                let kind = Kind::Symlink { target };
                 let attributes = self.attributes(&path, &kind, Some(0o777))?;
-                return self.insert(&path, kind, attributes);
+                self.insert(&path, kind, attributes)
             }
-            // Build systems show inputs as absolute links: what such a link means is its target.
-            if fs::metadata(file).map_err(failed)?.is_dir() {
-                return Err(TreePlanError::Type {
-                    file: file.to_owned(),
-                    entry: path.display(),
-                    origin: self.origin.to_string(),
-                    expected: "a link that stays inside its tree, or one to a file",
-                    found: "a link to a directory elsewhere",
-                });
+            Ok(What::DirectoryElsewhere) => Err(TreePlanError::Type {
+                file,
+                entry: path.display(),
+                origin: self.origin.to_string(),
+                expected: "a link that stays inside its tree, or one to a file",
+                found: "a link to a directory elsewhere",
+            }),
+            Ok(What::Other(metadata)) => {
+                let content = self.content_of(&path, file, &metadata)?;
+                let fold = true;
+                self.put(&path, Kind::File { content, fold })
             }
-        }
-        let content = self.content(&path, file)?;
-        self.put(
-            &path,
-            Kind::File {
-                content,
-                fold: true,
-            },
-        )
-    }
-}
-
-/// Whether a link at `below` with this target can only lead to what the same tree holds.
-fn stays_inside(below: &Path, target: &Path) -> bool {
-    let mut depth = below.components().count().saturating_sub(1);
-    for component in target.components() {
-        match component {
-            std::path::Component::Normal(_) => depth += 1,
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir if depth > 0 => depth -= 1,
-            _ => return false,
+            Err(source) => Err(self.unreadable(&path, file, source)),
         }
     }
-    true
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use check::{check_entry, check_name, check_same};
 pub use error::{Difference, EntryFault, TreeError};
-use store::{Id, Store};
+use store::{Id, Spot, Store};
 use walk::{Step, Walk};
 
 use crate::{Attributes, Entry, Kind, TreePath};
@@ -77,10 +77,14 @@ impl Tree {
     /// [`TreeError`]. The tree is as it was before.
     pub fn insert(&mut self, path: TreePath, entry: Entry) -> Result<(), TreeError> {
         check_entry(&path, &entry)?;
-        if let Some(present) = self.get(&path) {
-            return check_same(&path, &present, &entry);
+        match self.0.spot(path.as_bytes()) {
+            Spot::Free => {}
+            Spot::At(id) => match self.0.entry(id) {
+                Some(present) => return check_same(&path, &present, &entry),
+                None => self.check_place(&path, &entry)?,
+            },
+            Spot::Below => self.check_place(&path, &entry)?,
         }
-        self.check_place(&path, &entry)?;
         self.check_room(&path)?;
         Arc::make_mut(&mut self.0).insert(&path, &entry);
         Ok(())

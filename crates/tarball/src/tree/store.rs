@@ -78,6 +78,17 @@ enum Shape {
     Other,
 }
 
+/// What is known of the place of a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Spot {
+    /// There is no such name, and nothing above it that is no directory.
+    Free,
+    /// There is such a name, with or without an entry.
+    At(Id),
+    /// Something above it is no directory.
+    Below,
+}
+
 impl Default for Store {
     fn default() -> Self {
         let root = Node {
@@ -153,6 +164,21 @@ impl Store {
         components(path).try_fold(ROOT, |at, name| {
             self.place(at, name).ok().map(|place| self.at(at, place))
         })
+    }
+
+    /// What is known of the place of a path, by one way down.
+    pub(super) fn spot(&self, path: &[u8]) -> Spot {
+        let mut at = ROOT;
+        for name in components(path) {
+            if self.has_entry(at) && !self.is_directory(at) {
+                return Spot::Below;
+            }
+            match self.place(at, name) {
+                Ok(place) => at = self.at(at, place),
+                Err(_) => return Spot::Free,
+            }
+        }
+        Spot::At(at)
     }
 
     /// The records of the directories above a path, nearest to the root first, as far as there are

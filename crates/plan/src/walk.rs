@@ -1,0 +1,125 @@
+//! What lies below a directory, in order.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc::{SendError, SyncSender, sync_channel};
+use std::thread;
+
+use walkdir::{DirEntry, WalkDir};
+
+/// One thing that a directory holds.
+pub(crate) struct Found {
+    /// Its place on this machine.
+    pub(crate) file: PathBuf,
+    /// The same from the directory on; empty for the directory itself.
+    pub(crate) below: PathBuf,
+    pub(crate) what: io::Result<What>,
+}
+
+/// What it is, a link that leads out of the directory being what it leads to: build systems show
+/// inputs as absolute links.
+pub(crate) enum What {
+    Directory,
+    /// A link that can only lead to what the same directory holds, with its target.
+    Link(Vec<u8>),
+    DirectoryElsewhere,
+    Other(Metadata),
+}
+
+/// So many are handed from one thread to the other at a time, and so many are looked at before there
+/// is another thread at all.
+const BATCH: usize = 128;
+/// So many batches may wait.
+const WAITING: usize = 4;
+
+type Item = Result<Found, walkdir::Error>;
+type Take<'a, E> = dyn FnMut(Item) -> Result<(), E> + 'a;
+
+/// Hands `take` the directory and all below it, ordered by name, so that the order in which a
+/// directory is listed cannot choose which of two faults is reported. In a large directory the
+/// system is asked by another thread than the one that takes.
+pub(crate) fn each<E>(top: &Path, take: &mut Take<'_, E>) -> Result<(), E> {
+    // Of two in one directory the places differ in the name alone.
+    let by_place = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
+    let walk = WalkDir::new(top).follow_root_links(true);
+    let mut items = walk
+        .sort_by(by_place)
+        .into_iter()
+        .map(|item| look(top, item));
+    for item in items.by_ref().take(BATCH) {
+        take(item)?;
+    }
+    let Some(next) = items.next() else {
+        return Ok(());
+    };
+    take(next)?;
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(WAITING);
+        let (items_to, items_from) = sync_channel(1);
+        let send = move || items_from.recv().map(|items| send_all(items, &sender));
+        let builder = thread::Builder::new().name("walk".into());
+        if builder.spawn_scoped(scope, send).is_err() {
+            // Without a thread it only takes longer.
+            return items.try_for_each(take);
+        }
+        if let Err(SendError(mut items)) = items_to.send(items) {
+            return items.try_for_each(take);
+        }
+        receiver.into_iter().flatten().try_for_each(take)
+    })
+}
+
+/// Sends items until all are sent or nobody takes them any more.
+fn send_all(mut items: impl Iterator<Item = Item>, sender: &SyncSender<Vec<Item>>) {
+    loop {
+        let batch: Vec<_> = items.by_ref().take(BATCH).collect();
+        if batch.is_empty() || sender.send(batch).is_err() {
+            return;
+        }
+    }
+}
+
+fn look(top: &Path, item: Result<DirEntry, walkdir::Error>) -> Item {
+    let item = item?;
+    let below = item.path().strip_prefix(top).unwrap_or(item.path());
+    Ok(Found {
+        what: what(&item, below),
+        below: below.to_owned(),
+        file: item.into_path(),
+    })
+}
+
+fn what(item: &DirEntry, below: &Path) -> io::Result<What> {
+    let (file, kind) = (item.path(), item.file_type());
+    if kind.is_dir() || below.as_os_str().is_empty() {
+        return Ok(What::Directory);
+    }
+    if !kind.is_symlink() {
+        return fs::metadata(file).map(What::Other);
+    }
+    let target = fs::read_link(file)?;
+    if stays_inside(below, &target) {
+        return Ok(What::Link(target.into_os_string().into_encoded_bytes()));
+    }
+    let metadata = fs::metadata(file)?;
+    Ok(if metadata.is_dir() {
+        What::DirectoryElsewhere
+    } else {
+        What::Other(metadata)
+    })
+}
+
+/// Whether a link at `below` with this target can only lead to what the same tree holds.
+fn stays_inside(below: &Path, target: &Path) -> bool {
+    let mut depth = below.components().count().saturating_sub(1);
+    for component in target.components() {
+        match component {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            _ => return false,
+        }
+    }
+    true
+}
