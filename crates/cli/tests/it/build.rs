@@ -50,6 +50,32 @@ fn one_build_gives_one_digest_in_every_output() {
     }
 }
 
+/// Enough files that two threads make the tree.
+#[test]
+fn names_start_where_the_plan_lies_wherever_one_stands() {
+    let project = Project::new();
+    std::fs::create_dir_all(project.path("below/files/deep")).expect("a directory can be made");
+    for number in 0..500 {
+        project.write(&format!("below/files/deep/{number}"), format!("{number}\n"));
+    }
+    let plan = r#"{"plan":"image","version":1}
+{"layer":{}}
+{"path":"srv","tree":"files","mode":"0644"}
+"#;
+    project.write("below/app.plan", plan);
+    let whole = project.path("below/app.plan");
+    let whole = whole.to_str().expect("text");
+    for (plan, output) in [("below/app.plan", "oci:relative"), (whole, "oci:absolute")] {
+        project.run(&["build", plan, "-q", "-o", output]).exits(0);
+    }
+    assert_eq!(
+        project.digest("oci:relative"),
+        project.digest("oci:absolute")
+    );
+    let listed = project.run(&["ls", "oci:relative"]).exits(0).text();
+    assert!(listed.contains("srv/deep/499"), "{listed}");
+}
+
 #[test]
 fn archives_alone_need_no_layout() {
     let project = Project::new();
