@@ -121,6 +121,7 @@ pub(crate) fn write(
     let destination_options = DestinationOptions {
         network: network.clone(),
         lent: Arc::new(lent(plan, locations, &options)?),
+        progress: reporter.shared_progress(),
         ..DestinationOptions::default()
     };
     let trees = Trees::of(plan, &options)?;

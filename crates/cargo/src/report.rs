@@ -1,6 +1,7 @@
 //! What is said of an image when it is made.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anyhow::Result;
 use cargo_metadata::Package;
@@ -161,7 +162,7 @@ fn layer(metadata: &LayerMetadata) -> LayerSummary {
 pub(crate) struct Reporter {
     format: Format,
     quiet: bool,
-    bars: Option<Bars>,
+    bars: Option<Arc<Bars>>,
 }
 
 impl Reporter {
@@ -169,7 +170,7 @@ impl Reporter {
         let bars = if args.quiet {
             None
         } else {
-            Bars::for_terminal()
+            Bars::for_terminal().map(Arc::new)
         };
         Self {
             format: args.format,
@@ -180,8 +181,16 @@ impl Reporter {
 
     pub(crate) fn progress(&self) -> &dyn Progress {
         match &self.bars {
-            Some(bars) => bars,
+            Some(bars) => &**bars,
             None => &NoProgress,
+        }
+    }
+
+    /// The same, for what outlives a call.
+    pub(crate) fn shared_progress(&self) -> Arc<dyn Progress> {
+        match &self.bars {
+            Some(bars) => Arc::clone(bars) as _,
+            None => Arc::new(NoProgress),
         }
     }
 

@@ -78,6 +78,7 @@ pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
             platform: args.platform.clone(),
             network: context.network_for(&args.output)?,
             lent: Arc::new(lent(&plan, &args.output, &options)?),
+            progress: context.shared_progress(),
             ..DestinationOptions::default()
         },
     )?;

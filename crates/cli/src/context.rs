@@ -1,7 +1,7 @@
 //! What all commands share: where results go, and who is told of progress.
 
 use std::num::NonZeroUsize;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 use cooperage_blob::{CopyOptions, NoProgress, Progress};
@@ -30,17 +30,17 @@ pub(crate) struct Context {
     format: Format,
     quiet: bool,
     pub(crate) jobs: NonZeroUsize,
-    progress: Box<dyn Progress>,
+    progress: Arc<dyn Progress>,
     network_args: NetworkArgs,
     network: OnceLock<Network>,
 }
 
 impl Context {
     pub(crate) fn new(global: &Global) -> Self {
-        let progress: Box<dyn Progress> = match Bars::for_terminal() {
-            _ if global.quiet => Box::new(NoProgress),
-            Some(bars) => Box::new(bars),
-            None => Box::new(Lines::default()),
+        let progress: Arc<dyn Progress> = match Bars::for_terminal() {
+            _ if global.quiet => Arc::new(NoProgress),
+            Some(bars) => Arc::new(bars),
+            None => Arc::new(Lines::default()),
         };
         let processors = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self {
@@ -92,6 +92,11 @@ impl Context {
 
     pub(crate) fn progress(&self) -> &dyn Progress {
         &*self.progress
+    }
+
+    /// The same, for what outlives a call.
+    pub(crate) fn shared_progress(&self) -> Arc<dyn Progress> {
+        Arc::clone(&self.progress)
     }
 
     pub(crate) fn copy_options(&self) -> CopyOptions<'_> {

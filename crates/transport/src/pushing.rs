@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cooperage_blob::{BlobWriter, Error, Memory, Root, Sink, Source, Written, read};
+use cooperage_blob::{BlobWriter, Error, Memory, Progress, Root, Sink, Source, Written, read};
 use cooperage_digest::Algorithm;
 use cooperage_image_spec::{Descriptor, MediaType, Reference};
 use cooperage_registry::Repository;
@@ -37,10 +37,10 @@ impl Sent {
 /// A blob that is made here is kept until its digest is known, and then sent unless the registry
 /// has it. Manifests and indexes that are made here, and all that is to have a name, wait for
 /// [`Pushing::show`].
-#[derive(Debug)]
 pub(crate) struct Pushing {
     repository: Repository,
     stock: Arc<Stock>,
+    progress: Arc<dyn Progress>,
     waiting: Mutex<Waiting>,
 }
 
@@ -59,10 +59,15 @@ fn is_document(media_type: &MediaType) -> bool {
 }
 
 impl Pushing {
-    pub(crate) fn new(repository: Repository, stock: Arc<Stock>) -> Self {
+    pub(crate) fn new(
+        repository: Repository,
+        stock: Arc<Stock>,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
         Self {
             repository,
             stock,
+            progress,
             waiting: Mutex::default(),
         }
     }
@@ -137,7 +142,22 @@ impl Pushing {
             self.waiting().sent.skipped += 1;
             return Ok(());
         }
-        self.take(&*self.stock, descriptor, &mut |_| {}).map(drop)
+        let (progress, what) = (&self.progress, descriptor.digest.short());
+        let id = progress.start(&format!("{what} to the registry"), Some(descriptor.size));
+        let mut moved = |bytes| progress.advance(id, bytes);
+        let taken = self.take(&*self.stock, descriptor, &mut moved);
+        progress.finish(id);
+        taken.map(drop)
+    }
+}
+
+impl std::fmt::Debug for Pushing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pushing")
+            .field("repository", &self.repository)
+            .field("stock", &self.stock)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cooperage_blob::{BlobWriter, Copied, CopyOptions, Error, Root, Sink, Source, copy};
+use cooperage_blob::{
+    BlobWriter, Copied, CopyOptions, Error, NoProgress, Progress, Root, Sink, Source, copy,
+};
 use cooperage_daemon_archive::{ArchiveSink, Report, WriteOptions};
 use cooperage_digest::Algorithm;
 use cooperage_image_spec::{Descriptor, Platform, Reference};
@@ -16,7 +18,7 @@ use crate::stock::{Lent, Reading, Stock};
 use crate::{DestinationError, Location, Medium, Network};
 
 /// How a location is written to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct DestinationOptions {
     /// Which image of an index a docker archive or a daemon gets.
     pub platform: Option<Platform>,
@@ -26,6 +28,32 @@ pub struct DestinationOptions {
     pub network: Network,
     /// Layers of base images, and where they lie.
     pub lent: Arc<Lent>,
+    /// Who is told of what a destination does beside what it is asked for: a registry is sent what
+    /// was made as soon as it is whole.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Default for DestinationOptions {
+    fn default() -> Self {
+        Self {
+            platform: None,
+            layers: cooperage_daemon_archive::LayerForm::default(),
+            network: Network::default(),
+            lent: Arc::default(),
+            progress: Arc::new(NoProgress),
+        }
+    }
+}
+
+impl std::fmt::Debug for DestinationOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DestinationOptions")
+            .field("platform", &self.platform)
+            .field("layers", &self.layers)
+            .field("network", &self.network)
+            .field("lent", &self.lent)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A location that was opened to be written; a [`Sink`].
@@ -156,7 +184,7 @@ impl Location {
                     location: self.clone(),
                     source,
                 })?;
-        let pushing = Pushing::new(repository, Arc::clone(stock));
+        let pushing = Pushing::new(repository, Arc::clone(stock), Arc::clone(&options.progress));
         Ok(Inner::Registry(pushing.into()))
     }
 }

@@ -142,7 +142,14 @@ fn layers_of_a_base_stay_where_they_are() {
 
     let since = place.registry.asked().len();
     let app = place.at("team/app");
-    place.run(&["build", "on.plan", "-o", &app, "-q"]).exits(0);
+    let built = place.run(&["build", "on.plan", "-o", &app]).exits(0);
+    // The layer and the config, each when it is there.
+    assert_eq!(
+        built.err.matches(" to the registry (").count(),
+        2,
+        "{}",
+        built.err
+    );
     let asked = place.asked(since);
     let of = |words: &[&str]| {
         let all = |it: &&String| words.iter().all(|word| it.contains(word));
