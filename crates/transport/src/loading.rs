@@ -14,11 +14,11 @@ use crate::pushing::Sent;
 use crate::stock::{Reading, Stock};
 
 /// Blobs that are made here are kept until [`Loading::show`], all others lie in the stock.
-#[derive(Debug)]
 pub(crate) struct Loading {
     network: Network,
     platform: Option<Platform>,
     stock: Arc<Stock>,
+    progress: Arc<dyn Progress>,
     waiting: Mutex<Waiting>,
 }
 
@@ -29,11 +29,17 @@ struct Waiting {
 }
 
 impl Loading {
-    pub(crate) fn new(network: Network, platform: Option<Platform>, stock: Arc<Stock>) -> Self {
+    pub(crate) fn new(
+        network: Network,
+        platform: Option<Platform>,
+        stock: Arc<Stock>,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
         Self {
             network,
             platform,
             stock,
+            progress,
             waiting: Mutex::default(),
         }
     }
@@ -50,7 +56,7 @@ impl Loading {
     /// Has the daemon load what was published.
     pub(crate) fn show(&self) -> Result<(), Error> {
         let roots = std::mem::take(&mut self.waiting().roots);
-        self.load(&*self.stock, &roots, &cooperage_blob::NoProgress)
+        self.load(&*self.stock, &roots, &*self.progress)
     }
 
     /// Has the daemon load an image straight from where it lies.
@@ -140,6 +146,17 @@ fn not_named(loaded: &Loaded) -> Result<(), Error> {
         "the daemon has the image, and not under {}",
         failures.join(", nor under ")
     )))
+}
+
+impl std::fmt::Debug for Loading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loading")
+            .field("network", &self.network)
+            .field("platform", &self.platform)
+            .field("stock", &self.stock)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sink for Loading {

@@ -29,7 +29,7 @@ pub struct DestinationOptions {
     /// Layers of base images, and where they lie.
     pub lent: Arc<Lent>,
     /// Who is told of what a destination does beside what it is asked for: a registry is sent what
-    /// was made as soon as it is whole.
+    /// was made as soon as it is whole, and a daemon everything at the end.
     pub progress: Arc<dyn Progress>,
 }
 
@@ -152,8 +152,12 @@ impl Location {
             location: self.clone(),
             source,
         })?;
-        let platform = options.platform.clone();
-        let loading = Loading::new(options.network.clone(), platform, Arc::clone(stock));
+        let loading = Loading::new(
+            options.network.clone(),
+            options.platform.clone(),
+            Arc::clone(stock),
+            Arc::clone(&options.progress),
+        );
         Ok(Inner::Daemon(loading.into()))
     }
 
