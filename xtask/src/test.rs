@@ -3,7 +3,7 @@
 mod advisories;
 
 use std::fs::File;
-use std::io::Seek;
+use std::io::{Seek, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::thread::ScopedJoinHandle;
@@ -79,7 +79,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tier("core", one_by_one(core), CORE_BUDGET)?;
     let advisories = advisories::check(args.advisories.as_deref())?;
     if !args.core {
-        tier("fuzzing", one_by_one(vec![fuzzing()?]), FUZZ_BUDGET)?;
+        if has_cpp_compiler() {
+            tier("fuzzing", one_by_one(vec![fuzzing()?]), FUZZ_BUDGET)?;
+        } else {
+            missing.note_cpp_compiler(args.require_peers)?;
+        }
         let end_to_end = end_to_end()?.map(|group| {
             let with_peers = |step: Step| Step::new(step.name, with_peers(step.command));
             group.into_iter().map(with_peers).collect()
@@ -105,6 +109,14 @@ fn lint_apart(manifest: &str) -> Step {
     command.args(["--target-dir", "target", "--manifest-path", manifest]);
     command.args(["--", "-D", "warnings"]);
     Step::new("lints of a workspace apart", command)
+}
+
+/// Whether there is what libFuzzer is built with: Rust itself asks for a linker alone.
+fn has_cpp_compiler() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "xtask may read the environment")]
+    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
+    let asked = Command::new(compiler).arg("--version").output();
+    asked.is_ok_and(|output| output.status.success())
 }
 
 /// All targets together for two minutes, and their building.
@@ -268,6 +280,19 @@ impl MissingPeers {
         let file = directory.join("missing-peers.txt");
         std::fs::write(&file, "").with_context(|| format!("cannot write `{}`", file.display()))?;
         Ok(Self(file))
+    }
+
+    /// Notes that nothing is fuzzed for want of a compiler, or fails where it must not be missing.
+    fn note_cpp_compiler(&self, required: bool) -> Result<()> {
+        ensure!(
+            !required,
+            "a C++ compiler is missing, with which libFuzzer is built: install it with \
+             `cargo xtask peers install`"
+        );
+        let line = "fuzzing: a C++ compiler is missing; seeds alone were tried, by plain tests\n";
+        let mut file = File::options().append(true).open(&self.0)?;
+        file.write_all(line.as_bytes())?;
+        Ok(())
     }
 
     fn report(&self) -> Result<()> {

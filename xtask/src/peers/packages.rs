@@ -17,6 +17,8 @@ pub(super) const STABLE: &[&str] = &[
     "ca-certificates",
     // Builds zlib-ng, whose bytes must not become ours.
     "cmake",
+    // Builds libFuzzer.
+    "g++",
     "git",
     // Reads gzip as registries' own programs do.
     "golang-go",
