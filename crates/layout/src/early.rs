@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 /// So many bytes are left to the system before they are asked to be on disk.
-const STEP: u64 = 16 << 20;
+const STEP: u64 = 4 << 20;
 
 type Running = (SyncSender<()>, JoinHandle<io::Result<()>>);
 

@@ -33,20 +33,18 @@ const BATCH: usize = 128;
 /// So many batches may wait.
 const WAITING: usize = 4;
 
-type Item = Result<Found, walkdir::Error>;
-type Take<'a, E> = dyn FnMut(Item) -> Result<(), E> + 'a;
+type Listed = Result<DirEntry, walkdir::Error>;
+type Take<'a, E> = dyn FnMut(Result<Found, walkdir::Error>) -> Result<(), E> + 'a;
 
 /// Hands `take` the directory and all below it, ordered by name, so that the order in which a
-/// directory is listed cannot choose which of two faults is reported. In a large directory the
-/// system is asked by another thread than the one that takes.
+/// directory is listed cannot choose which of two faults is reported. What is large is listed on
+/// another thread than the one that looks at each file and takes it: both have about as much to do.
 pub(crate) fn each<E>(top: &Path, take: &mut Take<'_, E>) -> Result<(), E> {
     // Of two in one directory the places differ in the name alone.
     let by_place = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
     let walk = WalkDir::new(top).follow_root_links(true);
-    let mut items = walk
-        .sort_by(by_place)
-        .into_iter()
-        .map(|item| look(top, item));
+    let mut items = walk.sort_by(by_place).into_iter();
+    let mut take = |item| take(look(top, item));
     for item in items.by_ref().take(BATCH) {
         take(item)?;
     }
@@ -71,7 +69,7 @@ pub(crate) fn each<E>(top: &Path, take: &mut Take<'_, E>) -> Result<(), E> {
 }
 
 /// Sends items until all are sent or nobody takes them any more.
-fn send_all(mut items: impl Iterator<Item = Item>, sender: &SyncSender<Vec<Item>>) {
+fn send_all(mut items: impl Iterator<Item = Listed>, sender: &SyncSender<Vec<Listed>>) {
     loop {
         let batch: Vec<_> = items.by_ref().take(BATCH).collect();
         if batch.is_empty() || sender.send(batch).is_err() {
@@ -80,7 +78,7 @@ fn send_all(mut items: impl Iterator<Item = Item>, sender: &SyncSender<Vec<Item>
     }
 }
 
-fn look(top: &Path, item: Result<DirEntry, walkdir::Error>) -> Item {
+fn look(top: &Path, item: Listed) -> Result<Found, walkdir::Error> {
     let item = item?;
     let below = item.path().strip_prefix(top).unwrap_or(item.path());
     Ok(Found {

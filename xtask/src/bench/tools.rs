@@ -61,7 +61,7 @@ pub(super) fn all(cooperage: &Path, home: &Path, others: &[String]) -> anyhow::R
         ours("cooperage gzip", "gzip-1", None, true),
         ours("cooperage zstd", "zstd-1", None, true),
         ours("cooperage gzip-2", "gzip-2", None, true),
-        ours("cooperage zstd, level 1", "zstd-1", Some(1), true),
+        ours("cooperage zstd, level 2", "zstd-1", Some(2), true),
         ours("cooperage gzip, not folded", "gzip-1", None, false),
     ];
     let mut add = |name: &str, version: String, way| {

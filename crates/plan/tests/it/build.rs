@@ -1,5 +1,6 @@
 //! What is built of plans.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -198,6 +199,40 @@ fn links_out_of_a_tree_are_what_they_point_to() {
         assert_eq!(with_links.descriptor, built.descriptor);
         symlink(dir.path(), tree.join("loop")).unwrap();
         refused(dir.path(), &text, "a link to a directory elsewhere");
+    }
+}
+
+/// Large enough that listing and looking go on side by side.
+#[test]
+fn of_a_large_directory_all_is_taken_and_the_first_fault_told() {
+    const FILES: usize = 1000;
+    let dir = tempfile::tempdir().unwrap();
+    let tree = dir.path().join("tree");
+    for part in ["a", "b"] {
+        fs::create_dir_all(tree.join(part)).unwrap();
+    }
+    let mut lines = format!("{HEAD}\n{{\"layer\":{{}}}}\n");
+    for number in 0..FILES {
+        let (path, text) = (format!("{}/{number:04}", ["a", "b"][number % 2]), number);
+        fs::write(tree.join(&path), text.to_string()).unwrap();
+        writeln!(lines, r#"{{"path":"{path}","text":"{text}"}}"#).unwrap();
+    }
+    for part in ["a", "b"] {
+        writeln!(lines, r#"{{"path":"{part}","dir":true}}"#).unwrap();
+    }
+    let options = options(dir.path());
+    let whole = format!("{HEAD}\n{{\"layer\":{{}}}}\n{{\"tree\":\"tree\"}}");
+    let of_lines = build(&plan(&lines), &Memory::new(), &options).unwrap();
+    let of_tree = build(&plan(&whole), &Memory::new(), &options).unwrap();
+    assert_eq!(
+        of_tree.images[0].layers[0].layer.diff_id,
+        of_lines.images[0].layers[0].layer.diff_id
+    );
+
+    // In whichever order the system lists them, and whichever thread meets them.
+    for broken in ["b/0999-late", "a/0500-early"] {
+        std::os::unix::fs::symlink("/nowhere", tree.join(broken)).unwrap();
+        refused(dir.path(), &whole, &tree.join(broken).display().to_string());
     }
 }
 
