@@ -436,7 +436,7 @@ GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")
 
 
 def encoding(layer):
-    encoder = layer.get("encoder", "gzip-1")
+    encoder = layer.get("encoder", "gzip-2")
     check(encoder in ENCODERS, f"no encoder: {encoder}")
     level, block_size = ENCODERS[encoder]
     level, block_size = layer.get("level", level), layer.get("block_size", block_size)

@@ -1,4 +1,4 @@
-//! Compresses standard input to standard output: `compress gzip-1 4 < layer.tar > layer.tar.gz`.
+//! Compresses standard input to standard output: `compress gzip-2 4 < layer.tar > layer.tar.gz`.
 
 use std::env;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use cooperage_compress::{Encoder, EncoderId, Encoding};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = env::args().skip(1);
-    let encoder: EncoderId = arguments.next().as_deref().unwrap_or("gzip-1").parse()?;
+    let encoder: EncoderId = arguments.next().as_deref().unwrap_or("gzip-2").parse()?;
     let level = arguments
         .next()
         .map_or(Ok(encoder.default_level()), |level| level.parse())?;

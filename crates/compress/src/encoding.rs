@@ -16,22 +16,17 @@ pub const MAX_BLOCK_SIZE: u64 = 64 << 20;
 
 /// The gzip level of [`Encoding::default`].
 ///
-/// The fastest whose output is at most 0.5 % larger than that of umoci 0.6.0, measured in blocks
-/// of 1 MiB on three layers (MB, one million bytes; time is of compression alone, two threads):
+/// The fastest of `gzip-2` whose output is at most 0.5 % larger than that of umoci 0.6.0, measured
+/// on the tars of `cargo xtask bench` in blocks of 1 MiB (MB, one million bytes; speed is that of
+/// compression alone, against `gzip-1` at level 5):
 ///
-/// | | 42 MB binary | 33,234 small files | 1.9 GB toolchain |
+/// | | `binary` | `small` | `mix`, not folded |
 /// |-|-|-|-|
-/// | umoci 0.6.0 | 16.5 | 90.0 | 649 |
-/// | level 3 | 16.3, 0.19 s | 94.4, 1.05 s | 656.9, 7.2 s |
-/// | level 4 | 16.1, 0.22 s | 90.2, 1.28 s | 646.8, 8.5 s |
-/// | **level 5** | **15.9**, 0.24 s | **87.6**, 1.41 s | **634.8**, 9.2 s |
-/// | level 6 | 15.8, 0.27 s | 87.0, 1.91 s | 633.0, 11.1 s |
+/// | umoci 0.6.0 | 17.66 | 58.21 | 677.7 |
+/// | `gzip-1`, level 5 | 17.22 | 57.16 | 657.5 |
+/// | **`gzip-2`, level 5** | **17.55**, 1.93 | **57.20**, 1.51 | **666.1**, 1.81 |
 ///
-/// The same tars given to umoci 0.6.0 (`raw add-layer`) and to [`Encoder`](crate::Encoder), on
-/// another machine: 16.31 MB and 16.08 at level 4 (16.32 at level 3) for a binary, 90.01 and 90.01
-/// (94.26) for the small files, 516.1 and 508.3 (515.7) for a toolchain of 1.45 GB. Small files
-/// decide: there level 3 is 4.7 % larger, and with those of `cargo xtask bench` level 4 is 4.3 %
-/// larger (60.7 and 58.2 MB) and level 5 no more than 0.1 %.
+/// Small files decide: there level 4 is 2 % larger. `docs/performance.md` has the other levels.
 pub const DEFAULT_GZIP_LEVEL: u8 = 5;
 
 /// The zstd level where nothing else is said; libzstd's own default.
@@ -69,7 +64,7 @@ impl Codec {
     pub const fn encoder(self) -> EncoderId {
         match self {
             Self::None => EncoderId::None1,
-            Self::Gzip => EncoderId::Gzip1,
+            Self::Gzip => EncoderId::Gzip2,
             Self::Zstd => EncoderId::Zstd1,
         }
     }
@@ -147,8 +142,7 @@ impl EncoderId {
     pub const fn default_level(self) -> u8 {
         match self {
             Self::None1 => 0,
-            Self::Gzip1 => DEFAULT_GZIP_LEVEL,
-            Self::Gzip2 => 5,
+            Self::Gzip1 | Self::Gzip2 => DEFAULT_GZIP_LEVEL,
             Self::Zstd1 => DEFAULT_ZSTD_LEVEL,
         }
     }
@@ -291,7 +285,7 @@ impl Encoding {
 }
 
 impl Default for Encoding {
-    /// `gzip-1` at [`DEFAULT_GZIP_LEVEL`] in blocks of 1 MiB.
+    /// `gzip-2` at [`DEFAULT_GZIP_LEVEL`] in blocks of 1 MiB.
     fn default() -> Self {
         Self::of(Codec::Gzip)
     }

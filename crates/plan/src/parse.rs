@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-use cooperage_compress::{EncoderId, Encoding};
+use cooperage_compress::{Codec, EncoderId, Encoding};
 use cooperage_image_spec::{Json, MAX_DOCUMENT_SIZE};
 use cooperage_tarball::Tree;
 
@@ -335,7 +335,7 @@ fn parse_encoding(fields: &mut Fields) -> Result<Option<Encoding>, PlanError> {
         line,
         place: &place,
     };
-    let encoder = encoder.unwrap_or(EncoderId::Gzip1);
+    let encoder = encoder.unwrap_or(Codec::Gzip.encoder());
     let level = level.unwrap_or(encoder.default_level());
     let block_size = block_size.unwrap_or(encoder.default_block_size());
     let encoding = Encoding::new(encoder, level, block_size).map_err(|error| at.invalid(error))?;

@@ -56,7 +56,7 @@ impl Form {
         match self {
             Self::OciNone | Self::DockerNone => "none-1",
             Self::OciZstd => "zstd-1",
-            _ => "gzip-1",
+            _ => "gzip-2",
         }
     }
 

@@ -58,11 +58,11 @@ pub(super) fn all(cooperage: &Path, home: &Path, others: &[String]) -> anyhow::R
         },
     };
     let mut tools = vec![
-        ours("cooperage gzip", "gzip-1", None, true),
+        ours("cooperage gzip", "gzip-2", None, true),
         ours("cooperage zstd", "zstd-1", None, true),
-        ours("cooperage gzip-2", "gzip-2", None, true),
+        ours("cooperage gzip-1", "gzip-1", None, true),
         ours("cooperage zstd, level 2", "zstd-1", Some(2), true),
-        ours("cooperage gzip, not folded", "gzip-1", None, false),
+        ours("cooperage gzip, not folded", "gzip-2", None, false),
     ];
     let mut add = |name: &str, version: String, way| {
         let name = name.to_owned();

@@ -74,4 +74,65 @@ impl Bits {
         self.bytes[self.len..end].copy_from_slice(bytes);
         self.len = end;
     }
+
+    /// Room for so many bytes more.
+    pub(super) fn room(&mut self, bytes: usize) -> Room<'_> {
+        let end = self.len + bytes;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        Room {
+            bytes: &mut self.bytes,
+            len: self.len,
+            hold: self.hold,
+            held: self.held,
+        }
+    }
+
+    /// Takes what was put into the room.
+    pub(super) fn leave(&mut self, left: Left) {
+        (self.len, self.hold, self.held) = (left.len, left.hold, left.held);
+    }
+}
+
+/// As [`Bits`], but of a fixed size, so that all of it is in registers.
+pub(super) struct Room<'a> {
+    bytes: &'a mut [u8],
+    len: usize,
+    hold: u64,
+    held: u32,
+}
+
+/// What becomes of a [`Room`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    len: usize,
+    hold: u64,
+    held: u32,
+}
+
+impl Room<'_> {
+    /// Adds the bits in the upper 24 bits, as many as the lower 8 say.
+    #[inline(always)]
+    pub(super) fn put(&mut self, packed: u32) {
+        self.hold |= u64::from(packed >> 8) << (self.held & 63);
+        self.held += packed & 0xff;
+    }
+
+    /// Writes whole bytes; up to seven bits stay.
+    #[inline(always)]
+    pub(super) fn spill(&mut self) {
+        self.bytes[self.len..self.len + 8].copy_from_slice(&self.hold.to_le_bytes());
+        self.len += (self.held >> 3) as usize;
+        self.hold >>= self.held & 0x38;
+        self.held &= 7;
+    }
+
+    pub(super) fn leave(self) -> Left {
+        Left {
+            len: self.len,
+            hold: self.hold,
+            held: self.held,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! One DEFLATE block: stored, with fixed codes or with codes of its own, whichever is shortest.
 
-use super::bits::Bits;
+use super::bits::{Bits, Room};
 use super::finder::Match;
 use super::huffman;
 use super::symbols::{
@@ -253,11 +253,6 @@ fn pack(codes: &[u16], lengths: &[u8], packed: &mut [Packed]) {
     }
 }
 
-#[inline(always)]
-fn put(bits: &mut Bits, packed: Packed) {
-    bits.put(u64::from(packed >> 8), packed & 0xff);
-}
-
 fn coded(bits: &mut Bits, raw: &[u8], sequences: &[Sequence], lengths: &Lengths) {
     let (mut litlen_codes, mut dist_codes) = ([0; 288], [0; 32]);
     huffman::codes(&lengths.litlen, &mut litlen_codes);
@@ -275,34 +270,52 @@ fn coded(bits: &mut Bits, raw: &[u8], sequences: &[Sequence], lengths: &Lengths)
         *copy = (packed >> 8 | extra << shift) << 8 | (shift + u32::from(LENGTH_EXTRA[slot]));
     }
 
+    // A literal takes at most 14 bits, and a match at most 47 for three bytes or more.
+    let mut room = bits.room(2 * raw.len() + 16);
     let mut rest = raw;
     for sequence in sequences {
-        let (literals, behind) = rest.split_at((sequence.literals as usize).min(rest.len()));
-        let (fours, ones) = literals.as_chunks::<4>();
-        for four in fours {
-            for byte in four {
-                put(bits, litlen[usize::from(*byte)]);
-            }
-            bits.spill();
-        }
-        for byte in ones {
-            put(bits, litlen[usize::from(*byte)]);
-        }
-        bits.spill();
-        rest = behind;
+        let literals = (sequence.literals as usize).min(rest.len());
+        literal_codes(&mut room, rest, literals, &litlen);
+        rest = &rest[literals..];
         if sequence.length > 0 {
-            put(
-                bits,
-                copies[usize::from((sequence.length as u8).wrapping_sub(3))],
-            );
+            room.put(copies[usize::from((sequence.length as u8).wrapping_sub(3))]);
             let slot = dist_slot(sequence.dist) & 31;
-            put(bits, dists[slot]);
+            room.put(dists[slot]);
             let extra = usize::from(sequence.dist) - 1 - dist_base(slot);
-            bits.put(extra as u64, dist_extra(slot) as u32);
-            bits.spill();
+            room.put((extra as u32) << 8 | dist_extra(slot) as u32);
+            room.spill();
             rest = rest.get(usize::from(sequence.length)..).unwrap_or_default();
         }
     }
-    put(bits, litlen[END]);
-    bits.spill();
+    room.put(litlen[END]);
+    room.spill();
+    let left = room.leave();
+    bits.leave(left);
+}
+
+/// Adds the codes of the first `count` bytes of `rest`.
+#[inline(always)]
+fn literal_codes(room: &mut Room<'_>, mut rest: &[u8], mut count: usize, codes: &[Packed; 288]) {
+    while count > 4 {
+        let Some((four, behind)) = rest.split_first_chunk::<4>() else {
+            break;
+        };
+        for byte in four {
+            room.put(codes[usize::from(*byte)]);
+        }
+        room.spill();
+        (rest, count) = (behind, count - 4);
+    }
+    if let Some(four) = rest.first_chunk::<4>() {
+        // No branch for how many there are, which nobody can guess.
+        for (index, byte) in four.iter().enumerate() {
+            let code = codes[usize::from(*byte)];
+            room.put(if index < count { code } else { 0 });
+        }
+    } else {
+        for byte in &rest[..count] {
+            room.put(codes[usize::from(*byte)]);
+        }
+    }
+    room.spill();
 }

@@ -21,6 +21,10 @@ pub(super) struct Match {
     pub(super) dist: usize,
 }
 
+impl Match {
+    pub(super) const NONE: Self = Self { length: 0, dist: 0 };
+}
+
 /// How hard to look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Effort {
@@ -126,14 +130,14 @@ impl Finder {
         usize::from(dist)
     }
 
-    /// Enters every `stride`th position from `from` on, before `to`.
+    /// Enters every position from `from` on, before `to`.
     #[inline(always)]
-    pub(super) fn skip(&mut self, data: &[u8], from: usize, to: usize, stride: usize) {
+    pub(super) fn skip(&mut self, data: &[u8], from: usize, to: usize) {
         let to = to.min((data.len() + 1).saturating_sub(READ));
         let mut at = from;
         while at < to {
             self.enter(load8(data, at), at);
-            at += stride;
+            at += 1;
         }
     }
 
@@ -141,7 +145,7 @@ impl Finder {
     /// 2; of several of that length the one that is found first.
     #[inline(always)]
     pub(super) fn longest(&mut self, data: &[u8], at: usize, than: usize, effort: Effort) -> Match {
-        let none = Match::default();
+        let none = Match::NONE;
         if at + READ > data.len() {
             return none;
         }

@@ -56,7 +56,7 @@ impl Optimal {
         for at in part.clone() {
             self.starts.push(self.matches.len() as u32);
             if at < until {
-                self.finder.skip(raw, at, at + 1, 1);
+                self.finder.skip(raw, at, at + 1);
                 continue;
             }
             let length = self.finder.all(raw, at, self.effort, &mut self.matches);
@@ -117,8 +117,7 @@ impl Optimal {
             at += length.max(1);
         }
         if literals > 0 {
-            self.sequences
-                .push(Sequence::new(literals, Match::default()));
+            self.sequences.push(Sequence::new(literals, Match::NONE));
         }
     }
 }

@@ -1,16 +1,26 @@
 //! From bytes to sequences: which of the matches found are taken.
 
-use super::Level;
-use super::finder::{Finder, Match};
+use super::finder::{Effort, Finder, Match};
 use super::symbols::MAX_MATCH;
 use super::tokens::Tokens;
+
+/// How hard to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chains {
+    /// For a match.
+    pub(super) first: Effort,
+    /// For a better one, a byte further on.
+    pub(super) second: Effort,
+    /// From this length on a match is taken without a look further on.
+    pub(super) good: usize,
+}
 
 /// Parses from `at` to the first border of a token at or behind `to`, and gives that.
 pub(super) fn parse(
     raw: &[u8],
     mut at: usize,
     to: usize,
-    level: &Level,
+    level: &Chains,
     finder: &mut Finder,
     tokens: &mut Tokens,
 ) -> usize {
@@ -26,7 +36,7 @@ pub(super) fn parse(
         while found.length < level.good {
             let other = finder.longest(raw, next, found.length - 1, second);
             next += 1;
-            if other.length == 0 || !better(other, found) {
+            if !better(other, found) {
                 break;
             }
             tokens.literal(raw[at]);
@@ -44,27 +54,16 @@ pub(super) fn parse(
             tokens.take_back(raw[at]);
         }
         tokens.copy(found);
-        enter(raw, next, end, level, finder);
+        finder.skip(raw, next, end);
         at = end;
     }
     at
 }
 
-/// Whether a match one byte further on is worth the literal.
+/// Whether there is a match one byte further on that is worth the literal.
 #[inline(always)]
-fn better(other: Match, found: Match) -> bool {
-    4 * other.length + found.dist.ilog2() as usize
-        > 4 * found.length + other.dist.ilog2() as usize + 2
-}
-
-/// Enters what a match covers: all of its ends, and every `stride`th position between.
-#[inline(always)]
-fn enter(raw: &[u8], from: usize, end: usize, level: &Level, finder: &mut Finder) {
-    if end > from + 2 * level.ends {
-        finder.skip(raw, from, from + level.ends, 1);
-        finder.skip(raw, from + level.ends, end - level.ends, level.stride);
-        finder.skip(raw, end - level.ends, end, 1);
-    } else {
-        finder.skip(raw, from, end, 1);
-    }
+pub(super) fn better(other: Match, found: Match) -> bool {
+    other.length > 0
+        && 4 * other.length + found.dist.ilog2() as usize
+            > 4 * found.length + other.dist.ilog2() as usize + 2
 }

@@ -66,12 +66,22 @@ impl Tokens {
         self.literals = 0;
     }
 
+    /// Adds sequences that were counted already, and gives where they end.
+    pub(super) fn extend<'a>(
+        &mut self,
+        parse: impl FnOnce(&mut Counts) -> (usize, &'a [Sequence]),
+    ) -> usize {
+        let (at, sequences) = parse(&mut self.chunk);
+        self.sequences.extend_from_slice(sequences);
+        at
+    }
+
     /// Ends the chunk at `at`. It joins the block if that is shorter than another header, else the
     /// block is written and the chunk begins the next.
     pub(super) fn end_chunk(&mut self, raw: &[u8], at: usize, longest: usize, out: &mut Output) {
         if self.literals > 0 {
             self.sequences
-                .push(Sequence::new(self.literals, Match::default()));
+                .push(Sequence::new(self.literals, Match::NONE));
             self.literals = 0;
         }
         let mut joined = self.block.clone();

@@ -73,7 +73,7 @@ fn names_round_trip() {
     let default = Encoding::default();
     assert_eq!(
         (default.encoder(), default.block_size()),
-        (EncoderId::Gzip1, 1 << 20)
+        (EncoderId::Gzip2, 1 << 20)
     );
     assert_eq!(Encoding::of(Codec::Zstd).block_size(), 4 << 20);
 }

@@ -2,36 +2,81 @@
 //! speed, and nothing shared with the crate.
 
 mod bits;
+mod quick;
 
 use std::ops::Range;
 
 use bits::{cheapest, cost, stored, write};
+use quick::Buckets;
 
 /// How hard to look: places of a chain, and the length that ends a search.
 type Effort = (u32, usize);
 
-struct Level {
-    first: Effort,
-    second: Effort,
+enum Parse {
+    Quick(Quick),
+    Chains(Chains),
+}
+
+struct Quick {
+    first: usize,
+    second: usize,
     good: usize,
     ends: usize,
     stride: usize,
+    patience: u32,
+}
+
+struct Chains {
+    first: Effort,
+    second: Effort,
+    good: usize,
+}
+
+struct Level {
+    parse: Parse,
     longest: usize,
     again: Option<(Effort, u32)>,
 }
 
 #[rustfmt::skip]
 const LEVELS: [Level; 9] = [
-    Level { first: (1, 16), second: (1, 16), good: 0, ends: 2, stride: 8, longest: 300_000, again: None },
-    Level { first: (2, 30), second: (1, 30), good: 0, ends: 4, stride: 4, longest: 300_000, again: None },
-    Level { first: (4, 30), second: (1, 30), good: 0, ends: 4, stride: 4, longest: 300_000, again: None },
-    Level { first: (4, 30), second: (1, 30), good: 12, ends: 4, stride: 4, longest: 300_000, again: None },
-    Level { first: (6, 30), second: (2, 30), good: 12, ends: 4, stride: 4, longest: 300_000, again: None },
-    Level { first: (16, 64), second: (4, 64), good: 24, ends: 8, stride: 2, longest: 300_000, again: None },
-    Level { first: (64, 258), second: (32, 258), good: 64, ends: 8, stride: 1, longest: 300_000, again: None },
-    Level { first: (32, 130), second: (16, 130), good: 32, ends: 8, stride: 1, longest: 131_072, again: Some(((32, 130), 1)) },
-    Level { first: (64, 258), second: (32, 258), good: 64, ends: 8, stride: 1, longest: 131_072, again: Some(((256, 258), 3)) },
+    quick(Quick { first: 1, second: 0, good: 0, ends: 0, stride: 8, patience: 4 }),
+    quick(Quick { first: 1, second: 1, good: 6, ends: 1, stride: 4, patience: 4 }),
+    quick(Quick { first: 2, second: 1, good: 8, ends: 1, stride: 3, patience: 4 }),
+    quick(Quick { first: 4, second: 2, good: 12, ends: 1, stride: 4, patience: 4 }),
+    quick(Quick { first: 4, second: 4, good: 20, ends: 1, stride: 3, patience: 4 }),
+    quick(Quick { first: 4, second: 4, good: 64, ends: 1, stride: 1, patience: 6 }),
+    chains((64, 258), (32, 258), 64, 300_000, None),
+    chains((32, 130), (16, 130), 32, 131_072, Some(((32, 130), 1))),
+    chains((64, 258), (32, 258), 64, 131_072, Some(((256, 258), 3))),
 ];
+
+const fn quick(quick: Quick) -> Level {
+    Level {
+        parse: Parse::Quick(quick),
+        longest: 300_000,
+        again: None,
+    }
+}
+
+const fn chains(
+    first: Effort,
+    second: Effort,
+    good: usize,
+    longest: usize,
+    again: Option<(Effort, u32)>,
+) -> Level {
+    let parse = Parse::Chains(Chains {
+        first,
+        second,
+        good,
+    });
+    Level {
+        parse,
+        longest,
+        again,
+    }
+}
 
 #[derive(Clone, Copy)]
 enum Token {
@@ -43,10 +88,14 @@ enum Token {
 pub(crate) fn deflate(raw: &[u8], level: u8) -> Vec<u8> {
     let level = &LEVELS[usize::from(level) - 1];
     let (mut places, mut again) = (Places::new(), Places::new());
+    let mut buckets = Buckets::new();
     let mut bits = Vec::new();
     let (mut block, mut from, mut chunk_from, mut at) = (Vec::new(), 0, 0, 0);
     while at < raw.len() {
-        let (chunk, end) = parse(raw, at, raw.len().min(at + 8192), level, &mut places);
+        let (chunk, end) = match &level.parse {
+            Parse::Quick(quick) => buckets.parse(raw, at, raw.len().min(at + 16_384), quick),
+            Parse::Chains(chains) => parse(raw, at, raw.len().min(at + 8192), chains, &mut places),
+        };
         let together = [&block[..], &chunk].concat();
         let apart = cost(&block) + cost(&chunk) + (50 << 12);
         if !block.is_empty() && (cost(&together) > apart || end - from > level.longest) {
@@ -198,11 +247,31 @@ impl Places {
     }
 }
 
+/// Whether a match one byte further on is worth the literal.
+fn better(other: (usize, usize), found: (usize, usize)) -> bool {
+    let worth = |(length, dist): (usize, usize)| 4 * length + 16 - dist.ilog2() as usize;
+    other.0 > 0 && worth(other) > worth(found) + 2
+}
+
+/// Takes a match at `at`, and with it the literals before that it covers as well.
+fn take(raw: &[u8], at: &mut usize, found: (usize, usize), tokens: &mut Vec<Token>) {
+    let (mut length, dist) = found;
+    while let Some(Token::Literal(byte)) = tokens.last() {
+        if length == 258 || dist >= *at || raw[*at - 1 - dist] != *byte {
+            break;
+        }
+        tokens.pop();
+        *at -= 1;
+        length += 1;
+    }
+    tokens.push(Token::Copy(length, dist));
+}
+
 fn parse(
     raw: &[u8],
     mut at: usize,
     to: usize,
-    level: &Level,
+    level: &Chains,
     places: &mut Places,
 ) -> (Vec<Token>, usize) {
     let mut tokens = Vec::new();
@@ -217,8 +286,7 @@ fn parse(
         while length < level.good {
             let other = places.longest(raw, next, length - 1, level.second);
             next += 1;
-            let worth = |length: usize, dist: usize| 4 * length + 16 - dist.ilog2() as usize;
-            if other.0 == 0 || worth(other.0, other.1) <= worth(length, dist) + 2 {
+            if !better(other, (length, dist)) {
                 break;
             }
             tokens.push(Token::Literal(raw[at]));
@@ -226,21 +294,9 @@ fn parse(
             (length, dist) = other;
         }
         let end = at + length;
-        while let Some(Token::Literal(byte)) = tokens.last() {
-            if length == 258 || dist >= at || raw[at - 1 - dist] != *byte {
-                break;
-            }
-            tokens.pop();
-            at -= 1;
-            length += 1;
-        }
-        tokens.push(Token::Copy(length, dist));
+        take(raw, &mut at, (length, dist), &mut tokens);
         for place in next..end {
-            let (before, behind) = (place - next, end - place);
-            let all = end - next <= 2 * level.ends || before < level.ends || behind <= level.ends;
-            if all || (before - level.ends).is_multiple_of(level.stride) {
-                places.enter(raw, place);
-            }
+            places.enter(raw, place);
         }
         at = end;
     }
