@@ -42,6 +42,14 @@ impl std::error::Error for Hinted {
 }
 
 pub(crate) fn print(error: &anyhow::Error) {
+    for line in lines(error) {
+        say(line);
+    }
+}
+
+/// What is said of an error: a line each.
+pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
+    let mut out = Vec::new();
     let mut last = String::new();
     for (depth, cause) in error.chain().enumerate() {
         let text = cause.to_string();
@@ -52,16 +60,17 @@ pub(crate) fn print(error: &anyhow::Error) {
         let label = if depth == 0 { "error" } else { "  caused by" };
         for (number, line) in text.lines().enumerate() {
             match number {
-                0 => say(format_args!("{label}: {}", printable(line))),
-                _ => say(format_args!("  {}", printable(line))),
+                0 => out.push(format!("{label}: {}", printable(line))),
+                _ => out.push(format!("  {}", printable(line))),
             }
         }
         last = text;
     }
     let general = || cooperage_cargo::advice::of(error.as_ref()).map(str::to_owned);
     if let Some(hint) = error.chain().find_map(hint).or_else(general) {
-        say(format_args!("hint: {}", printable(&hint)));
+        out.push(format!("hint: {}", printable(&hint)));
     }
+    out
 }
 
 /// What can be done about it, where the error itself does not say so.

@@ -57,6 +57,16 @@ pub struct BuildOptions<'a> {
     pub bases: &'a dyn Bases,
     /// Who is told.
     pub progress: &'a dyn Progress,
+    /// Threads that compress for others too, instead of `threads` of this build's own.
+    pub workers: Option<&'a Workers>,
+}
+
+impl BuildOptions<'_> {
+    /// What compresses.
+    pub(crate) fn workers(&self) -> Workers {
+        let own = || Workers::new(self.threads);
+        self.workers.cloned().unwrap_or_else(own)
+    }
 }
 
 impl Default for BuildOptions<'_> {
@@ -67,6 +77,7 @@ impl Default for BuildOptions<'_> {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             bases: &NoBases,
             progress: &NoProgress,
+            workers: None,
         }
     }
 }
@@ -197,7 +208,7 @@ fn build_one(
     };
     let layers: Vec<_> = image.layers.iter().zip(trees).collect();
     let lanes = LAYERS_AT_ONCE.min(options.threads.get());
-    let workers = &Workers::new(options.threads);
+    let workers = &options.workers();
     let maker = LayerMaker { options, workers };
     let layers = in_lanes(&layers, lanes, |(layer, tree)| {
         maker.build(layer, tree.as_ref(), sink)

@@ -26,7 +26,7 @@ pub fn build_layer(
     sink: &(impl Sink + ?Sized),
     options: &BuildOptions<'_>,
 ) -> Result<LayerMetadata, BuildError> {
-    let workers = &Workers::new(options.threads);
+    let workers = &options.workers();
     let tree = tree_of(plan, options)?;
     let maker = LayerMaker { options, workers };
     maker.build(plan, tree.as_ref(), sink)

@@ -41,7 +41,7 @@ mod check;
 mod entry;
 mod error;
 mod facts;
-mod fields;
+pub mod fields;
 mod host;
 mod image;
 mod lanes;

@@ -13,8 +13,8 @@ use crate::image::{created, media_types, parse_image};
 use crate::layer::layer_name;
 use crate::tree::TreeMaker;
 use crate::{
-    EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, LineError, LoadError, Modes, Plan,
-    PlanError, TarForm,
+    EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, LoadError, Modes, Plan, PlanError,
+    TarForm,
 };
 
 /// What a plan file holds.
@@ -113,10 +113,7 @@ impl<R: BufRead> Lines<R> {
                 return Err(PlanError::TooLong { line, limit });
             }
             if !bytes.trim_ascii().is_empty() {
-                let json = Json::parse(bytes.trim_ascii_end());
-                let json = json.map_err(LineError);
-                let json = json.map_err(|source| PlanError::Json { line, source })?;
-                return Fields::new(line, "", json).map(Some);
+                return Fields::parse(line, &bytes).map(Some);
             }
         }
     }
@@ -154,10 +151,7 @@ impl Parser {
             }),
             "index" => PlanFile::Plan(Plan {
                 names: parse_names(&mut first)?,
-                index: Some(IndexPlan {
-                    annotations: first.string_map("annotations")?,
-                    media_types: media_types(&mut first)?,
-                }),
+                index: Some(IndexPlan::read(&mut first)?),
                 images: Vec::new(),
             }),
             other => {
@@ -258,6 +252,20 @@ impl Parser {
                 "another layer: this one is a `tar` or `metadata` and has no entries",
             )),
         }
+    }
+}
+
+impl IndexPlan {
+    /// Takes what an index says of itself: the members `annotations` and `media_types`.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Expected`] for a value of another type.
+    pub fn read(fields: &mut Fields) -> Result<Self, PlanError> {
+        Ok(Self {
+            annotations: fields.string_map("annotations")?,
+            media_types: media_types(fields)?,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command as its users run it.
 
+mod action;
 mod build;
 mod copy;
 mod cost;
