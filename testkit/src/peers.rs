@@ -17,14 +17,15 @@ mod program;
 mod requirement;
 pub(crate) mod supervised;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::host;
 use place::Absent;
 
 pub use place::Generation;
-pub(crate) use program::text;
 pub use program::{Failed, Program};
+pub(crate) use program::{finish, text};
 pub use requirement::Requirement;
 
 /// skopeo, told to trust every signature policy.
@@ -100,6 +101,17 @@ pub fn in_modern_root(program: &Path, needs: &[&str]) -> Option<Program> {
     let name = program.file_name()?.to_string_lossy();
     let root = place::root().ok()?;
     Some(Program::inside(&name, &root, program))
+}
+
+/// The words that start `program` with the modern root as its root, where it sees `more` of the
+/// machine's directories under their own names.
+pub(crate) fn words_inside(program: &Path, more: &[PathBuf]) -> Option<Vec<OsString>> {
+    let root = place::root().ok()?;
+    Some(
+        Program::inside_seeing("inside", &root, program, more)
+            .words()
+            .to_vec(),
+    )
 }
 
 /// A small Debian in a directory, and packages to change it with.
