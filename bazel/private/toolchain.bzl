@@ -17,29 +17,39 @@ def _toolchain_impl(ctx):
         runfiles = tool.default_runfiles,
     )]
 
-def _toolchain_rule(cfg, doc):
-    return rule(
-        implementation = _toolchain_impl,
-        doc = doc,
-        attrs = {
-            "tool": attr.label(
-                doc = "The binary: a file, or any target that runs, a `rust_binary` of the crate `cooperage-cli` for one.",
-                allow_files = True,
-                cfg = cfg,
-                mandatory = True,
-            ),
-        },
-    )
+_TOOL_DOC = "The binary: a file, or any target that runs, a `rust_binary` of the crate `cooperage-cli` for one."
 
-cooperage_toolchain = _toolchain_rule("exec", """A `cooperage` binary that runs actions.
+cooperage_toolchain = rule(
+    implementation = _toolchain_impl,
+    doc = """A `cooperage` binary that runs actions.
 
 For `toolchain(toolchain_type = "@cooperage//bazel/toolchain:toolchain_type", …)`, with constraints
-on the execution platform alone: one tool packs for every target platform.""")
+on the execution platform alone: one tool packs for every target platform.""",
+    attrs = {
+        "tool": attr.label(
+            doc = _TOOL_DOC,
+            allow_files = True,
+            cfg = "exec",
+            mandatory = True,
+        ),
+    },
+)
 
-cooperage_launcher_toolchain = _toolchain_rule("target", """A `cooperage` binary that `bazel run` starts.
+cooperage_launcher_toolchain = rule(
+    implementation = _toolchain_impl,
+    doc = """A `cooperage` binary that `bazel run` starts.
 
 For `toolchain(toolchain_type = "@cooperage//bazel/toolchain:launcher_toolchain_type", …)`, with
-constraints on the target platform: launchers are built for the host.""")
+constraints on the target platform: launchers are built for the host.""",
+    attrs = {
+        "tool": attr.label(
+            doc = _TOOL_DOC,
+            allow_files = True,
+            cfg = "target",
+            mandatory = True,
+        ),
+    },
+)
 
 def _current_tool_impl(ctx):
     toolchain = ctx.toolchains[LAUNCHER_TOOLCHAIN_TYPE]

@@ -6,6 +6,7 @@
     reason = "it is a program for a terminal"
 )]
 
+mod bazel_docs;
 mod bench;
 mod fuzz;
 mod golden;
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Args),
     /// Give every parser hostile bytes, and look for what they break
     Fuzz(fuzz::Args),
+    /// Write the reference of the Bazel rules in docs/bazel.md anew, from the Starlark
+    BazelDocs,
     /// Compare the golden digests, or store new ones
     Golden(golden::Args),
     /// The real engines, registries and tools that the tests compare with
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::BazelDocs => bazel_docs::run(),
         Command::Golden(args) => golden::run(&args),
         Command::Peers(command) => peers::run(command),
     };
