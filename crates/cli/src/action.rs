@@ -4,12 +4,24 @@
 //! [`Request`] reads the lines and refuses what the action does not know.
 
 mod base;
+mod check;
+mod deliver;
+mod directory;
+mod documents;
+mod expect;
+mod facts;
+mod fetch;
 mod image;
 mod index;
 mod launcher;
 mod layer;
+mod load;
+mod names;
+mod parts;
+mod push;
 mod request;
 mod runfiles;
+mod write;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -26,7 +38,19 @@ use crate::error::Hinted;
 use crate::files::Staged;
 
 /// All actions.
-pub(crate) const ACTIONS: &[Action] = &[layer::ACTION, image::ACTION, index::ACTION];
+pub(crate) const ACTIONS: &[Action] = &[
+    layer::ACTION,
+    image::ACTION,
+    index::ACTION,
+    documents::ACTION,
+    fetch::ACTION,
+    write::ACTION,
+    facts::ACTION,
+    check::ACTION,
+    expect::ACTION,
+    push::ACTION,
+    load::ACTION,
+];
 
 /// What a request may ask for.
 pub(crate) struct Action {

@@ -62,7 +62,7 @@ pub use check::{CheckError, check_base};
 pub use error::{BuildError, LineError, LoadError, PlanError, TreePlanError};
 pub use facts::{
     BaseFactsError, FACTS_KIND, MAX_FACTS, base_facts, check_facts, facts_from_bytes,
-    facts_to_bytes,
+    facts_to_bytes, image_facts,
 };
 pub use layer::{build_layer, layer_metadata};
 pub use metadata::{LayerMetadata, MetadataError};

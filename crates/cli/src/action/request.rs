@@ -172,6 +172,11 @@ impl Request {
         })
     }
 
+    /// How messages call it.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Says of an error that it is this request's.
     pub(crate) fn invalid(&self, error: impl Into<RequestError>) -> anyhow::Error {
         invalid(&self.label, error.into())

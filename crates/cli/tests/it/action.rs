@@ -30,7 +30,10 @@ const INDEX: &str = r#"{"action":"index","version":1}
 fn act(project: &Project, request: &str) {
     project.write("request", request);
     let ran = project.run(&["action", "@request"]).exits(0);
-    assert_eq!((ran.text(), ran.err.clone()), (String::new(), String::new()));
+    assert_eq!(
+        (ran.text(), ran.err.clone()),
+        (String::new(), String::new())
+    );
 }
 
 #[test]
