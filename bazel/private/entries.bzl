@@ -3,6 +3,8 @@
 What is known of one label is one struct; its files become lines when the action runs.
 """
 
+load(":paths.bzl", "shown")
+
 visibility(["//bazel/private"])
 
 def files_at(target, path, into, strip_prefix, common):
@@ -24,7 +26,7 @@ def files_at(target, path, into, strip_prefix, common):
         files = target[DefaultInfo].files,
         into = into,
         kind = _FILES,
-        origin = str(target.label),
+        origin = shown(target.label),
         path = path,
         strip_prefix = strip_prefix,
     )
@@ -48,7 +50,7 @@ def program_at(target, path, common):
         executable = default.files_to_run.executable,
         files = runfiles.files,
         kind = _PROGRAM,
-        origin = str(target.label),
+        origin = shown(target.label),
         path = path,
         repo_mapping = getattr(default.files_to_run, "repo_mapping_manifest", None),
         root_symlinks = runfiles.root_symlinks,

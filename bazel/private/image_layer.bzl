@@ -2,7 +2,7 @@
 
 load(":entries.bzl", "files_at", "program_at", "program_files")
 load(":layer.bzl", "LAYER_ATTRS", "make_layer")
-load(":paths.bzl", "image_path", "mode", "owner", "owner_name", "seconds", "xattr")
+load(":paths.bzl", "image_path", "mode", "owner", "owner_name", "seconds", "shown", "xattr")
 load(":providers.bzl", "ImageLayerInfo")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 load(":transitions.bzl", "independent")
@@ -65,7 +65,7 @@ def _named_entries(ctx, common):
 def _bare_lines(ctx, claimed, common):
     """The lines that name no file."""
     lines = []
-    origin = {"origin": str(ctx.label)}
+    origin = {"origin": shown(ctx.label)}
     for path, target in ctx.attr.symlinks.items():
         path = _claim(ctx, claimed, "symlinks", path, "a symlink")
         lines.append({"path": path, "symlink": target} | common | origin)
@@ -84,20 +84,27 @@ def _bare_lines(ctx, claimed, common):
     return lines
 
 def _match_lines(ctx):
-    lines = []
-    for glob, text in ctx.attr.modes.items():
-        lines.append({"match": glob, "mode": mode(ctx.label, "modes", text)})
-    for glob, text in ctx.attr.directory_modes.items():
-        lines.append({"dir_mode": mode(ctx.label, "directory_modes", text), "match": glob})
-    for glob, text in ctx.attr.owners.items():
-        lines.append({"match": glob} | owner(ctx.label, "owners", text))
-    for glob, text in ctx.attr.owner_names.items():
-        lines.append({"match": glob} | owner_name(ctx.label, "owner_names", text))
-    for glob, text in ctx.attr.mtimes.items():
-        lines.append({"match": glob, "mtime": seconds(ctx.label, "mtimes", text)})
-    for glob, texts in ctx.attr.xattrs.items():
-        lines.append({"match": glob, "xattrs": dict([xattr(ctx.label, text) for text in texts])})
-    return lines
+    label = ctx.label
+    matches = [
+        (glob, {"mode": mode(label, "modes", text)})
+        for glob, text in ctx.attr.modes.items()
+    ] + [
+        (glob, {"dir_mode": mode(label, "directory_modes", text)})
+        for glob, text in ctx.attr.directory_modes.items()
+    ] + [
+        (glob, owner(label, "owners", text))
+        for glob, text in ctx.attr.owners.items()
+    ] + [
+        (glob, owner_name(label, "owner_names", text))
+        for glob, text in ctx.attr.owner_names.items()
+    ] + [
+        (glob, {"mtime": seconds(label, "mtimes", text)})
+        for glob, text in ctx.attr.mtimes.items()
+    ] + [
+        (glob, {"xattrs": dict([xattr(label, text) for text in texts])})
+        for glob, texts in ctx.attr.xattrs.items()
+    ]
+    return [{"match": glob.removeprefix("/")} | members for glob, members in matches]
 
 def _image_layer_impl(ctx):
     common = _common(ctx)

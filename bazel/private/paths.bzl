@@ -26,6 +26,18 @@ def image_path(label, attribute, path):
                 fail("{}: `{}` has the path `{}`, expected one without empty parts, `.` and `..`".format(label, attribute, path))
     return bare
 
+def shown(label):
+    """A label as people write it.
+
+    Args:
+      label: a Label.
+
+    Returns:
+      Its text, without the two `@` of the main repository.
+    """
+    text = str(label)
+    return text[2:] if text.startswith("@@//") else text
+
 def mode(label, attribute, text):
     """Checks a mode.
 
