@@ -131,7 +131,7 @@ def _blob_target(place, source, layer):
         "digest": layer["digest"],
         "media_type": layer["media_type"],
         "name": hex_digits,
-        "size": str(layer["size"]),
+        "stored_size": str(layer["size"]),
     }
     if place == "layout":
         attributes["file"] = "blobs/sha256/" + hex_digits
@@ -142,11 +142,12 @@ def _blob_target(place, source, layer):
         attributes["archive_kind"] = place.replace("_", "-")
     return _call("pulled_blob", attributes)
 
-def _targets(rctx, place, documents):
-    """The BUILD file: a target for each layer, for each image, for the index."""
-    source = ""
-    if place == "repository":
-        source = "docker://{}@{}".format(rctx.attr.repository, documents["digest"])
+def _image_targets(rctx, place, source, documents):
+    """A target for each image.
+
+    Returns:
+      The targets by their names, and those of the layers by their digests.
+    """
     blobs = {}
     names = {}
     for image in documents["images"]:
@@ -167,25 +168,48 @@ def _targets(rctx, place, documents):
             "platform": image["platform"],
             "source": source,
         })
-    targets = blobs.values() + names.values()
-    root = names.keys()[0] if len(names) == 1 else ""
-    known = [image["manifest"] for image in documents["images"]] + ["blobs/sha256/" + documents["digest"].split(":")[1]]
+    return names, blobs
+
+def _index_target(rctx, place, source, documents, names, blobs):
+    """The target of the index; what is in no image is added to the blobs."""
+    known = [image["manifest"] for image in documents["images"]]
+    known.append("blobs/sha256/" + documents["digest"].split(":")[1])
+    others = [path for path in documents["manifests"] if path not in known]
+    extra = {}
+    for path in others:
+        manifest = json.decode(rctx.read("documents/" + path))
+        for descriptor in manifest.get("layers", []) + ([manifest["config"]] if "config" in manifest else []):
+            extra[descriptor["digest"]] = None
+            blobs[descriptor["digest"]] = _blob_target(place, source, descriptor | {
+                "media_type": descriptor["mediaType"],
+            })
+    rctx.file("descriptors/index.json", content = _descriptor(documents), executable = False)
+    return _call("pulled_index", {
+        "blobs": [digest.split(":")[1] for digest in extra],
+        "descriptor": "descriptors/index.json",
+        "documents": ["documents/" + path for path in others],
+        "images": names.keys(),
+        "index": "documents/root.json",
+        "name": "index",
+    })
+
+def _targets(rctx, place, documents):
+    """The BUILD file: a target for each layer, for each image, for the index."""
+    source = ""
+    if place == "repository":
+        source = "docker://{}@{}".format(rctx.attr.repository, documents["digest"])
+    names, blobs = _image_targets(rctx, place, source, documents)
+    root = names.keys()[0]
+    others = []
     if documents["digest"] not in [image["digest"] for image in documents["images"]]:
         root = "index"
-        rctx.file("descriptors/index.json", content = _descriptor(documents), executable = False)
-        targets.append(_call("pulled_index", {
-            "descriptor": "descriptors/index.json",
-            "documents": ["documents/" + path for path in documents["manifests"] if path not in known],
-            "images": names.keys(),
-            "index": "documents/root.json",
-            "name": "index",
-        }))
+        others.append(_index_target(rctx, place, source, documents, names, blobs))
     if _own_name(rctx) not in names and _own_name(rctx) != root:
-        targets.append(_call("alias", {
+        others.append(_call("alias", {
             "actual": root,
             "name": _own_name(rctx),
         }))
-    return targets
+    return blobs.values() + names.values() + others
 
 def _image_pull_impl(rctx):
     place = _place(rctx)

@@ -46,7 +46,7 @@ def _fetch(ctx):
     add_line(request, {
         "digest": ctx.attr.digest,
         "media_type": ctx.attr.media_type,
-        "size": int(ctx.attr.size),
+        "size": int(ctx.attr.stored_size),
     })
     run_request(
         ctx,
@@ -98,12 +98,12 @@ pulled_blob = rule(
             doc = "Of the layer.",
             mandatory = True,
         ),
-        "size": attr.string(
-            doc = "In bytes, as it is stored.",
-            mandatory = True,
-        ),
         "source": attr.string(
             doc = "The repository that it lies in.",
+        ),
+        "stored_size": attr.string(
+            doc = "In bytes, as it is stored.",
+            mandatory = True,
         ),
     },
     cfg = host,
@@ -111,10 +111,13 @@ pulled_blob = rule(
     toolchains = [TOOLCHAIN_TYPE],
 )
 
+def _split(targets):
+    """Blobs that are at hand, and those of registries."""
+    blobs = [target[PulledBlobInfo] for target in targets]
+    return [info.blob for info in blobs if not info.remote], [info.blob for info in blobs if info.remote]
+
 def _pulled_image_impl(ctx):
-    blobs = [target[PulledBlobInfo] for target in ctx.attr.blobs]
-    here = [info.blob for info in blobs if not info.remote]
-    remote = [info.blob for info in blobs if info.remote]
+    here, remote = _split(ctx.attr.blobs)
     documents = depset([ctx.file.manifest, ctx.file.config])
     fields = {
         "base": None,
@@ -178,19 +181,26 @@ pulled_image = rule(
 
 def _pulled_index_impl(ctx):
     images = [target[ImageInfo] for target in ctx.attr.images]
+    here, remote = _split(ctx.attr.blobs)
     documents = depset(
         [ctx.file.index] + ctx.files.documents,
         transitive = [image.documents for image in images],
     )
     info = ImageIndexInfo(
-        blobs = depset(transitive = [image.blobs for image in images]),
+        blobs = depset(here, transitive = [image.blobs for image in images]),
         descriptor = ctx.file.descriptor,
         documents = documents,
-        files = depset(transitive = [documents] + [image.files for image in images]),
+        files = depset(
+            [blob.file for blob in here],
+            transitive = [documents] + [image.files for image in images],
+        ),
         images = images,
         index = ctx.file.index,
-        remote_blobs = depset(transitive = [image.remote_blobs for image in images]),
-        remote_files = depset(transitive = [image.remote_files for image in images]),
+        remote_blobs = depset(remote, transitive = [image.remote_blobs for image in images]),
+        remote_files = depset(
+            [blob.file for blob in remote],
+            transitive = [image.remote_files for image in images],
+        ),
         sources = depset(transitive = [image.sources for image in images]),
     )
     return [
@@ -203,6 +213,10 @@ pulled_index = rule(
     implementation = _pulled_index_impl,
     doc = "An index that was pulled.",
     attrs = _ATTRS | STAMP_ATTRS | {
+        "blobs": attr.label_list(
+            doc = "What is in no image: of attestations and the like.",
+            providers = [PulledBlobInfo],
+        ),
         "descriptor": attr.label(
             allow_single_file = True,
             doc = "The index's descriptor.",
