@@ -9,6 +9,7 @@
 //! workspace.run(&["build", "//..."]).expect("it builds");
 //! ```
 
+mod caches;
 mod log;
 mod offline;
 
@@ -24,6 +25,7 @@ use crate::peers::supervised::{Directory, Supervised};
 use crate::peers::{self, Failed, Generation, Way, finish, text};
 use crate::program::Ran;
 
+pub use caches::{BuildGrid, Farm, HttpCache};
 pub use log::Spawn;
 
 /// Seconds after which a command is ended: Bazel waits for ever for a worker that never comes.

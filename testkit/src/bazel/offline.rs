@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules that Bazel's own built-in module asks for, and rules_rust one more, without need here.
+/// Modules that Bazel's own built-in module asks for, and `rules_rust` one more, without need here.
 const STUBS: [&str; 4] = ["protobuf", "zlib", "apple_support", "buildozer"];
 const STUBS_FOR_RUST: &str = "aspect_rules_js";
 
