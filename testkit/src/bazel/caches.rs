@@ -325,7 +325,8 @@ fn worker_words(
     let program = words.pop().expect("the program is the last word");
     let workspace = directory.join("w");
     fs::create_dir(&workspace).expect("a new directory takes files");
-    words.extend(["/usr/bin/env", "--ignore-environment"].map(OsString::from));
+    // The sandbox takes the targets of links such as `/bin` for names in the current directory.
+    words.extend(["/usr/bin/env", "--ignore-environment", "--chdir=/"].map(OsString::from));
     words.extend(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"].map(OsString::from));
     words.push(pair("HOME=", directory));
     words.push(program);
