@@ -45,7 +45,7 @@ fn run(request: &Request, setting: &Setting<'_>) -> Result<()> {
         let line = fields.line();
         let digest = fields.string("digest")?;
         let digest = digest
-            .map(|digest| parts::digest(line, digest))
+            .map(|digest| parts::digest(line, &digest))
             .transpose()?;
         Ok((fields.string("reference")?.unwrap_or_default(), digest))
     })?;

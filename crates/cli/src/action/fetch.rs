@@ -28,7 +28,7 @@ fn run(request: &Request, setting: &Setting<'_>) -> Result<()> {
     let expected = "`{\"digest\":\"sha256:…\",\"size\":…}`";
     let descriptor = request.one("digest", expected, |fields| {
         let line = fields.line();
-        let digest = parts::digest(line, fields.string("digest")?.unwrap_or_default())?;
+        let digest = parts::digest(line, &fields.string("digest")?.unwrap_or_default())?;
         let size = fields.u64("size")?;
         let size = fields.need("size", size, "the blob's length in bytes")?;
         let media_type = fields.string("media_type")?;

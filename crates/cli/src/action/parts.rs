@@ -38,22 +38,34 @@ pub(crate) struct Scattered {
 fn part(fields: &mut Fields) -> Result<Part, PlanError> {
     let line = fields.line();
     let kind = fields.string(LINE)?.unwrap_or_default();
-    let mut text = |key, expected| {
-        let value = fields.string(key)?;
+    // What belongs to no line of this kind is refused, with what it may have been meant for.
+    let members: &[&'static str] = match kind.as_str() {
+        "layer" => &["metadata", "blob"],
+        "blob" => &["file", "digest"],
+        "source" => &["reference"],
+        _ => &["file"],
+    };
+    let mut found = Vec::new();
+    for key in members {
+        found.push(fields.string(key)?);
+    }
+    let mut found = members.iter().zip(found);
+    let mut next = |expected| {
+        let (key, value) = found.next().unwrap_or((&LINE, None));
         fields.need(key, value, expected)
     };
     Ok(match kind.as_str() {
-        "root" => Part::Root(text("file", "the file of its descriptor")?.into()),
-        "document" => Part::Document(text("file", "the name of the file")?.into()),
+        "root" => Part::Root(next("the file of its descriptor")?.into()),
+        "document" => Part::Document(next("the name of the file")?.into()),
         "layer" => Part::Layer {
-            metadata: text("metadata", "the file that `layer` wrote with the blob")?.into(),
-            blob: text("blob", "the file of the layer's blob")?.into(),
+            metadata: next("the file that `layer` wrote with the blob")?.into(),
+            blob: next("the file of the layer's blob")?.into(),
         },
         "blob" => Part::Blob {
-            file: text("file", "the name of the file")?.into(),
-            digest: digest(line, text("digest", "the blob's digest")?)?,
+            file: next("the name of the file")?.into(),
+            digest: digest(line, &next("the blob's digest")?)?,
         },
-        "source" => Part::Source(text("reference", "a location such as `oci:DIR`")?),
+        "source" => Part::Source(next("a location such as `oci:DIR`")?),
         other => {
             let at = At { line, place: LINE };
             let hint = near(other, &KINDS);
@@ -63,7 +75,7 @@ fn part(fields: &mut Fields) -> Result<Part, PlanError> {
 }
 
 /// A digest that stands in a member of that name.
-pub(crate) fn digest(line: u64, text: String) -> Result<Digest, PlanError> {
+pub(crate) fn digest(line: u64, text: &str) -> Result<Digest, PlanError> {
     let at = At {
         line,
         place: "digest",

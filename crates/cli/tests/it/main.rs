@@ -1,6 +1,7 @@
 //! The command as its users run it.
 
 mod action;
+mod action_write;
 mod build;
 mod copy;
 mod cost;
@@ -11,6 +12,7 @@ mod layers;
 mod look;
 #[cfg(unix)]
 mod outputs;
+mod pieces;
 mod registry;
 mod support;
 mod unpack;
