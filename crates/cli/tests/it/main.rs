@@ -1,6 +1,8 @@
 //! The command as its users run it.
 
 mod action;
+mod action_expect;
+mod action_facts;
 mod action_write;
 mod build;
 mod copy;
