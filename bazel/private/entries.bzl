@@ -69,11 +69,18 @@ def program_files(target):
     default = target[DefaultInfo]
     mapping = getattr(default.files_to_run, "repo_mapping_manifest", None)
 
-    # `files` of runfiles are without those that symlinks of the tree point at, but these are
-    # inputs of whoever uses `files_to_run`.
+    # The files that links of the tree stand for are in no depset of files. Few rules make such
+    # links, and few of them: this is no list of all that a program needs.
+    runfiles = default.default_runfiles
+    links = [
+        link.target_file
+        for depset_of_links in [runfiles.symlinks, runfiles.root_symlinks]
+        if depset_of_links
+        for link in depset_of_links.to_list()
+    ]
     return depset(
-        [default.files_to_run.executable] + ([mapping] if mapping else []),
-        transitive = [default.default_runfiles.files],
+        [default.files_to_run.executable] + ([mapping] if mapping else []) + links,
+        transitive = [runfiles.files],
     )
 
 def add_entries(lines, entries):
@@ -122,7 +129,14 @@ def _at(path, file, mode, entry, expander):
 
 def _file_lines(entry, expander):
     lines = []
-    for file in entry.files.to_list():
+    files = entry.files.to_list()
+    if not entry.into and len(files) > 1:
+        fail("{} has {} files, and `srcs` one path for them, `{}`: end it with `/` to have them in a directory".format(
+            entry.origin,
+            len(files),
+            entry.path,
+        ))
+    for file in files:
         path = entry.path
         if entry.into:
             path += ("/" if path else "") + _own_path(entry, file)

@@ -3,6 +3,7 @@
 load(":image_config.bzl", "CONFIG_ATTRS", "plan_members", "stampable_values")
 load(":layer.bzl", "add_layer")
 load(":parts.bzl", "IMAGE_PROVIDERS")
+load(":paths.bzl", "shown")
 load(":platforms.bzl", "image_platform", "normal_platform")
 load(":providers.bzl", "ImageIndexInfo", "ImageInfo", "ImageLayerInfo")
 load(":request.bzl", "add_file", "new_request", "run_request")
@@ -25,8 +26,8 @@ def _choose_base(ctx, platform):
         if normal_platform(base.platform) == normal_platform(platform):
             return base
     fail("{}: the base {} has no image for `{}`, it has {}".format(
-        ctx.label,
-        target.label,
+        shown(ctx.label),
+        shown(target.label),
         platform,
         ", ".join(["`" + base.platform + "`" for base in images]) or "none",
     ))

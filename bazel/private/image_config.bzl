@@ -1,6 +1,6 @@
 """How an image is run: attributes, and the line of the plan that they become."""
 
-load(":paths.bzl", "duration")
+load(":paths.bzl", "duration", "shown")
 load(":platforms.bzl", "PLATFORM_ATTRS")
 
 visibility(["//bazel/private"])
@@ -154,21 +154,21 @@ def _config(ctx):
 def _unset(ctx, config, text):
     if text == "author":
         if ctx.attr.author:
-            fail("{}: `author` is set, and in `unset` too".format(ctx.label))
+            fail("{}: `author` is set, and in `unset` too".format(shown(ctx.label)))
         return
     name, dot, item = text.partition(".")
     if name in _SINGLE and not dot:
         if name in config:
-            fail("{}: `{}` is set, and in `unset` too".format(ctx.label, name))
+            fail("{}: `{}` is set, and in `unset` too".format(shown(ctx.label), name))
         config[name] = None
     elif name in _NAMED and item:
         items = config.setdefault(name, {})
         if item in items:
-            fail("{}: `{}` has `{}`, and `unset` too".format(ctx.label, name, item))
+            fail("{}: `{}` has `{}`, and `unset` too".format(shown(ctx.label), name, item))
         items[item] = None
     else:
         fail("{}: `unset` has `{}`, expected one of {}, or {} with a dot and a name".format(
-            ctx.label,
+            shown(ctx.label),
             text,
             ", ".join(["author"] + _SINGLE),
             ", ".join(_NAMED),
@@ -183,7 +183,7 @@ def _healthcheck(ctx):
             check[name] = duration(ctx.label, "healthcheck_options." + name, text)
         else:
             fail("{}: `healthcheck_options` has `{}: {}`, expected {} or `retries`, a number".format(
-                ctx.label,
+                shown(ctx.label),
                 name,
                 text,
                 ", ".join(_DURATIONS),

@@ -1,6 +1,7 @@
 """`image_index`: an image of several platforms."""
 
 load(":parts.bzl", "IMAGE_PROVIDERS")
+load(":paths.bzl", "shown")
 load(":platforms.bzl", "normal_platform")
 load(":providers.bzl", "ImageIndexInfo", "ImageInfo")
 load(":request.bzl", "add_file", "add_line", "new_request", "run_request")
@@ -23,11 +24,11 @@ def _images(ctx):
         for image in found:
             platform = normal_platform(image.platform)
             if platform in seen:
-                fail("{}: two images for `{}`: {} and {}".format(ctx.label, platform, seen[platform], target.label))
-            seen[platform] = target.label
+                fail("{}: two images for `{}`: {} and {}".format(shown(ctx.label), platform, seen[platform], shown(target.label)))
+            seen[platform] = shown(target.label)
             images.append(image)
     if not images:
-        fail("{}: `images` is empty, expected at least one".format(ctx.label))
+        fail("{}: `images` is empty, expected at least one".format(shown(ctx.label)))
     return images
 
 def _image_index_impl(ctx):

@@ -33,7 +33,7 @@ def _claim(ctx, claimed, attribute, text, what):
     """A path that nothing else has."""
     path = image_path(ctx.label, attribute, text)
     if path in claimed:
-        fail("{}: two sources at one path: `{}` is {} and {}".format(ctx.label, path, claimed[path], what))
+        fail("{}: two sources at one path: `{}` is {} and {}".format(shown(ctx.label), path, claimed[path], what))
     claimed[path] = what
     return path
 
@@ -48,16 +48,16 @@ def _named_entries(ctx, common):
         if into:
             path = image_path(ctx.label, "srcs", text)
         else:
-            path = _claim(ctx, claimed, "srcs", text, str(target.label))
+            path = _claim(ctx, claimed, "srcs", text, shown(target.label))
         entries.append(files_at(target, path, into, ctx.attr.strip_prefix, fragment))
         inputs.append(target[DefaultInfo].files)
     for target, text in ctx.attr.binaries.items():
         files_to_run = target[DefaultInfo].files_to_run
         if not files_to_run or not files_to_run.executable:
-            fail("{}: `binaries` has {}, which does not run; `srcs` takes any file".format(ctx.label, target.label))
+            fail("{}: `binaries` has {}, which does not run; `srcs` takes any file".format(shown(ctx.label), shown(target.label)))
         if text.endswith("/"):
             text += files_to_run.executable.basename
-        path = _claim(ctx, claimed, "binaries", text, str(target.label))
+        path = _claim(ctx, claimed, "binaries", text, shown(target.label))
         entries.append(program_at(target, path, fragment))
         inputs.append(program_files(target))
     return claimed, entries, inputs
@@ -79,7 +79,7 @@ def _bare_lines(ctx, claimed, common):
         lines.append({"opaque": True, "path": image_path(ctx.label, "opaque_directories", path)} | origin)
     for item in ctx.attr.runtime:
         if item not in _RUNTIME:
-            fail("{}: `runtime` has `{}`, expected one of {}".format(ctx.label, item, ", ".join(_RUNTIME)))
+            fail("{}: `runtime` has `{}`, expected one of {}".format(shown(ctx.label), item, ", ".join(_RUNTIME)))
         lines.append({"runtime": item})
     return lines
 

@@ -2,6 +2,7 @@
 
 load(":launcher.bzl", "LAUNCHER_ATTRS", "declare_launcher", "launcher_tool")
 load(":parts.bzl", "IMAGE_PROVIDERS", "add_blobs", "add_documents", "add_sources", "image_of")
+load(":paths.bzl", "shown")
 load(":request.bzl", "add_line", "new_request")
 load(":stamp.bzl", "STAMP_ATTRS", "add_stamp")
 
@@ -10,7 +11,7 @@ visibility(["//bazel"])
 def _image_push_impl(ctx):
     info = image_of(ctx.attr.image)
     if ctx.attr.remote_tags and not ctx.attr.repository:
-        fail("{}: `remote_tags` is given without a `repository`".format(ctx.label))
+        fail("{}: `remote_tags` is given without a `repository`".format(shown(ctx.label)))
     request = new_request(ctx, "push")
     values = [ctx.attr.repository] + ctx.attr.remote_tags + ctx.attr.destinations
     status = add_stamp(ctx, request, values, launcher = True)

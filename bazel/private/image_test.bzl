@@ -2,7 +2,7 @@
 
 load(":launcher.bzl", "declare_launcher")
 load(":parts.bzl", "IMAGE_PROVIDERS", "add_documents", "add_everything", "image_of")
-load(":paths.bzl", "image_path")
+load(":paths.bzl", "image_path", "shown")
 load(":request.bzl", "add_line", "new_request")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
@@ -21,7 +21,7 @@ def _config(ctx):
     """The subset of the config that is expected."""
     config = json.decode(ctx.attr.config) if ctx.attr.config else {}
     if type(config) != "dict":
-        fail("{}: `config` is {}, expected a JSON object".format(ctx.label, ctx.attr.config))
+        fail("{}: `config` is {}, expected a JSON object".format(shown(ctx.label), ctx.attr.config))
     for attribute, member in _CONFIG.items():
         if getattr(ctx.attr, attribute):
             config[member] = getattr(ctx.attr, attribute)
@@ -47,7 +47,7 @@ def _expectations(ctx):
         lines.append({"expect": "annotation", "name": name, "value": value})
     if ctx.attr.max_size:
         if not ctx.attr.max_size.isdigit():
-            fail("{}: `max_size` is `{}`, expected bytes".format(ctx.label, ctx.attr.max_size))
+            fail("{}: `max_size` is `{}`, expected bytes".format(shown(ctx.label), ctx.attr.max_size))
         lines.append({"expect": "size", "max": int(ctx.attr.max_size)})
     if ctx.attr.layer_count >= 0:
         lines.append({"count": ctx.attr.layer_count, "expect": "layers"})
@@ -60,7 +60,7 @@ def _file_expectations(ctx):
     for path, text in ctx.attr.files.items():
         members = json.decode(text or "{}")
         if type(members) != "dict":
-            fail("{}: `files` has `{}` for `{}`, expected what `expect_file` makes".format(ctx.label, text, path))
+            fail("{}: `files` has `{}` for `{}`, expected what `expect_file` makes".format(shown(ctx.label), text, path))
         lines.append(members | {
             "expect": "file",
             "path": image_path(ctx.label, "files", path),
@@ -74,7 +74,7 @@ def _image_test_impl(ctx):
     lines = _expectations(ctx)
     file_lines = _file_expectations(ctx)
     if not lines and not file_lines:
-        fail("{}: nothing is expected, so nothing is tested".format(ctx.label))
+        fail("{}: nothing is expected, so nothing is tested".format(shown(ctx.label)))
     request = new_request(ctx, "expect")
     if ctx.attr.platform:
         add_line(request, {"platform": ctx.attr.platform})

@@ -1,6 +1,7 @@
 """`image_layout` and `image_tarball`: all of an image in one place."""
 
 load(":parts.bzl", "IMAGE_PROVIDERS", "image_of")
+load(":paths.bzl", "shown")
 load(":providers.bzl", "ImageIndexInfo")
 load(":stamp.bzl", "STAMP_ATTRS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
@@ -35,9 +36,9 @@ image_layout = rule(
 
 def _image_tarball_impl(ctx):
     if ctx.attr.platform and ImageIndexInfo not in ctx.attr.image:
-        fail("{}: `platform` is given, but {} is one image and no index".format(ctx.label, ctx.attr.image.label))
+        fail("{}: `platform` is given, but {} is one image and no index".format(shown(ctx.label), shown(ctx.attr.image.label)))
     if ctx.attr.platform and ctx.attr.format == "oci":
-        fail("{}: `platform` is given, but an OCI archive holds all platforms".format(ctx.label))
+        fail("{}: `platform` is given, but an OCI archive holds all platforms".format(shown(ctx.label)))
     archive = declare_write(
         ctx,
         image_of(ctx.attr.image),

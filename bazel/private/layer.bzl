@@ -1,6 +1,7 @@
 """What all rules that make layers share."""
 
 load(":entries.bzl", "add_entries")
+load(":paths.bzl", "shown")
 load(":providers.bzl", "ImageLayerInfo")
 load(":request.bzl", "add_file", "new_request", "run_request")
 
@@ -53,7 +54,7 @@ def layer_members(ctx):
     encoder, default_level, highest, block_size = _ENCODERS[ctx.attr.compression]
     level = ctx.attr.level or default_level
     if level < 0 or level > highest:
-        fail("{}: `level` is {}, expected 0 to {} with `{}`".format(ctx.label, level, highest, ctx.attr.compression))
+        fail("{}: `level` is {}, expected 0 to {} with `{}`".format(shown(ctx.label), level, highest, ctx.attr.compression))
     members = {
         "block_size": block_size,
         "encoder": encoder,

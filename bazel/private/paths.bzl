@@ -23,7 +23,7 @@ def image_path(label, attribute, path):
     if bare and ("//" in bare or bare.startswith(".") or "/." in bare):
         for part in bare.split("/"):
             if part in ("", ".", ".."):
-                fail("{}: `{}` has the path `{}`, expected one without empty parts, `.` and `..`".format(label, attribute, path))
+                fail("{}: `{}` has the path `{}`, expected one without empty parts, `.` and `..`".format(shown(label), attribute, path))
     return bare
 
 def shown(label):
@@ -50,7 +50,7 @@ def mode(label, attribute, text):
       The mode.
     """
     if not text or len(text) > 5 or text.strip("01234567"):
-        fail("{}: `{}` has the mode `{}`, expected octal digits such as `0755`".format(label, attribute, text))
+        fail("{}: `{}` has the mode `{}`, expected octal digits such as `0755`".format(shown(label), attribute, text))
     return text
 
 def owner(label, attribute, text):
@@ -66,7 +66,7 @@ def owner(label, attribute, text):
     """
     parts = text.split(":")
     if len(parts) != 2 or not parts[0].isdigit() or not parts[1].isdigit():
-        fail("{}: `{}` is `{}`, expected `UID:GID`, two numbers; names are for `owner_name`".format(label, attribute, text))
+        fail("{}: `{}` is `{}`, expected `UID:GID`, two numbers; names are for `owner_name`".format(shown(label), attribute, text))
     return {
         "gid": int(parts[1]),
         "uid": int(parts[0]),
@@ -85,7 +85,7 @@ def owner_name(label, attribute, text):
     """
     parts = text.split(":")
     if len(parts) != 2 or not parts[0] or not parts[1]:
-        fail("{}: `{}` is `{}`, expected `USER:GROUP`, two names".format(label, attribute, text))
+        fail("{}: `{}` is `{}`, expected `USER:GROUP`, two names".format(shown(label), attribute, text))
     return {
         "group": parts[1],
         "user": parts[0],
@@ -103,7 +103,7 @@ def seconds(label, attribute, text):
       The number.
     """
     if not text.isdigit():
-        fail("{}: `{}` is `{}`, expected seconds since 1970".format(label, attribute, text))
+        fail("{}: `{}` is `{}`, expected seconds since 1970".format(shown(label), attribute, text))
     return int(text)
 
 def duration(label, attribute, text):
@@ -120,7 +120,7 @@ def duration(label, attribute, text):
     for unit, factor in [("ms", 1000000), ("s", 1000000000), ("m", 60 * 1000000000), ("h", 3600 * 1000000000)]:
         if text.endswith(unit) and text[:-len(unit)].isdigit():
             return int(text[:-len(unit)]) * factor
-    fail("{}: `{}` is `{}`, expected a duration such as `30s`, `500ms`, `1m`".format(label, attribute, text))
+    fail("{}: `{}` is `{}`, expected a duration such as `30s`, `500ms`, `1m`".format(shown(label), attribute, text))
 
 def xattr(label, text):
     """Reads `NAME=VALUE`, the value as `getfattr` prints it.
@@ -134,17 +134,17 @@ def xattr(label, text):
     """
     name, found, value = text.partition("=")
     if not name or not found:
-        fail("{}: `xattrs` has `{}`, expected `NAME=VALUE`".format(label, text))
+        fail("{}: `xattrs` has `{}`, expected `NAME=VALUE`".format(shown(label), text))
     if value.startswith("0s"):
         return name, value[2:]
     if value.startswith("0x"):
         digits = value[2:]
         if len(digits) % 2 or digits.strip(_HEX_DIGITS):
-            fail("{}: `xattrs` has `{}`, expected pairs of hexadecimal digits after `0x`".format(label, text))
+            fail("{}: `xattrs` has `{}`, expected pairs of hexadecimal digits after `0x`".format(shown(label), text))
         return name, _base64([int(digits[i:i + 2], 16) for i in range(0, len(digits), 2)])
     numbers = [_ASCII.find(character) for character in value.elems()]
     if -1 in numbers:
-        fail("{}: `xattrs` has `{}`, whose value is not plain ASCII: write it in Base64 after `0s`".format(label, text))
+        fail("{}: `xattrs` has `{}`, whose value is not plain ASCII: write it in Base64 after `0s`".format(shown(label), text))
     return name, _base64([32 + number for number in numbers])
 
 def _base64(numbers):

@@ -1,5 +1,7 @@
 """Platforms as images have them."""
 
+load(":paths.bzl", "shown")
+
 visibility(["//bazel/private"])
 
 _OSES = {
@@ -68,13 +70,13 @@ def image_platform(ctx):
     if ctx.attr.platform:
         parts = ctx.attr.platform.split("/")
         if len(parts) not in (2, 3) or "" in parts:
-            fail("{}: `platform` is `{}`, expected `os/architecture[/variant]`".format(ctx.label, ctx.attr.platform))
+            fail("{}: `platform` is `{}`, expected `os/architecture[/variant]`".format(shown(ctx.label), ctx.attr.platform))
         return ctx.attr.platform
     os = _name_of(ctx, ctx.attr._oses)
     cpu = _name_of(ctx, ctx.attr._cpus)
     if not os or not cpu:
         fail("{}: the target platform has no {} that images know; give `--platforms`, or `platform` of the image".format(
-            ctx.label,
+            shown(ctx.label),
             "processor" if os else "operating system",
         ))
     return os + "/" + cpu

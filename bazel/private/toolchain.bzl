@@ -1,5 +1,7 @@
 """The tool as a toolchain: by the execution platform for actions, by the host for `bazel run`."""
 
+load(":paths.bzl", "shown")
+
 visibility([
     "//bazel/private",
     "//bazel/toolchain",
@@ -11,7 +13,7 @@ LAUNCHER_TOOLCHAIN_TYPE = Label("//bazel/toolchain:launcher_toolchain_type")
 def _toolchain_impl(ctx):
     tool = ctx.attr.tool[DefaultInfo]
     if not tool.files_to_run or not tool.files_to_run.executable:
-        fail("{}: `tool` is {}, expected something that runs".format(ctx.label, ctx.attr.tool.label))
+        fail("{}: `tool` is {}, expected something that runs".format(shown(ctx.label), shown(ctx.attr.tool.label)))
     return [platform_common.ToolchainInfo(
         files_to_run = tool.files_to_run,
         runfiles = tool.default_runfiles,
