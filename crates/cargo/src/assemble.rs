@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cooperage_commit::{ConfigEdit, Edit, MapEdit, MediaTypes, SetEdit};
 use cooperage_compress::Encoding;
 use cooperage_plan::{
-    BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, LayerContent, LayerPlan,
+    BaseFrom, BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, LayerContent, LayerPlan,
 };
 use cooperage_tarball::TreePath;
 
@@ -158,7 +158,7 @@ pub fn image_plan(inputs: &Inputs<'_>) -> Result<ImagePlan, AssembleError> {
     Ok(ImagePlan {
         platform: Some(inputs.binary.platform.clone()),
         base: settings.base.as_ref().map(|reference| BasePlan {
-            reference: reference.clone(),
+            from: BaseFrom::Reference(reference.clone()),
             digest: settings.base_digest.clone(),
             line: 0,
         }),

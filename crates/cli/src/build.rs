@@ -143,12 +143,12 @@ fn check(plan: &Plan, with_base: bool, options: &BuildOptions<'_>) -> Result<()>
             continue;
         };
         let missing = check_base(image, options)
-            .with_context(|| format!("cannot check the base `{}`", base.reference))?;
+            .with_context(|| format!("cannot check the base `{}`", base.from))?;
         if !missing.is_empty() {
             let lines: Vec<String> = missing.iter().map(|m| format!("\n{m}")).collect();
             bail!(
                 "the base `{}` lacks what the programs need:{}",
-                base.reference,
+                base.from,
                 lines.concat()
             );
         }

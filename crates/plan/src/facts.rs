@@ -12,8 +12,8 @@ use cooperage_runtime::{
 use cooperage_tarball::{Kind, Tree, TreePath, overlay};
 use serde::{Deserialize, Serialize};
 
-use crate::build::open_base;
 use crate::check::{load_layers, own_trees, programs};
+use crate::open_base;
 use crate::{BasePlan, BuildOptions, CheckError, ImagePlan};
 
 /// Which facts these documents hold, and in which form: another form is another name.

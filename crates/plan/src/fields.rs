@@ -84,6 +84,11 @@ impl Fields {
         self.members.contains_key(key)
     }
 
+    /// The members that are not taken yet, sorted.
+    pub fn left(&self) -> impl Iterator<Item = &str> {
+        self.members.keys().map(String::as_str)
+    }
+
     /// Takes a member.
     pub fn take(&mut self, key: &'static str) -> Option<Json> {
         self.known.insert(key);
@@ -149,8 +154,14 @@ impl Fields {
         expected: &str,
     ) -> Result<T, PlanError> {
         let Some(value) = value else {
-            let known: Vec<_> = self.known.iter().copied().collect();
-            self.refuse_unknown(&known)?;
+            // Members that are still to be taken are not known yet.
+            if let Some(field) = self.left().find(|field| nearest(field, &[key]).is_some()) {
+                return Err(PlanError::UnknownField {
+                    line: self.line,
+                    field: self.place(field),
+                    hint: near(field, &[key]),
+                });
+            }
             return Err(PlanError::Missing {
                 line: self.line,
                 field: self.place(key),
@@ -161,9 +172,18 @@ impl Fields {
     }
 
     /// Fails if anything is left.
-    pub fn end(self) -> Result<(), PlanError> {
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::UnknownField`].
+    pub fn refuse_left(&self) -> Result<(), PlanError> {
         let known: Vec<_> = self.known.iter().copied().collect();
         self.refuse_unknown(&known)
+    }
+
+    /// As [`Self::refuse_left`], at the end.
+    pub fn end(self) -> Result<(), PlanError> {
+        self.refuse_left()
     }
 
     /// Fails if something is left that is none of these.
@@ -187,17 +207,23 @@ const MAX_WORD: usize = 64;
 /// What is said of a word that is none of those known: the nearest, or all of them.
 #[must_use]
 pub fn near(found: &str, known: &[&str]) -> String {
-    let known_length = found.len() <= MAX_WORD;
-    let nearest = known
-        .iter()
-        .filter(|_| known_length)
-        .map(|name| (strsim::damerau_levenshtein(found, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4);
-    match nearest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
+    match nearest(found, known) {
+        Some(name) => format!("did you mean `{name}`?"),
         None => format!("expected one of `{}`", known.join("`, `")),
     }
+}
+
+/// The word that was most likely meant.
+#[must_use]
+pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let is_word = found.len() <= MAX_WORD;
+    known
+        .iter()
+        .filter(|_| is_word)
+        .map(|name| (strsim::damerau_levenshtein(found, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .map(|(_, name)| name)
 }
 
 /// Where a value stands.

@@ -36,6 +36,7 @@
     reason = "the methods of `At` are bound to one lifetime, a closure is not"
 )]
 
+mod base;
 mod build;
 mod check;
 mod entry;
@@ -46,6 +47,8 @@ mod host;
 mod image;
 mod lanes;
 mod layer;
+mod layer_line;
+mod matches;
 mod metadata;
 mod model;
 mod parse;
@@ -54,9 +57,10 @@ mod survey;
 mod tree;
 mod walk;
 
+pub use base::open_base;
 pub use build::{
     Bases, BuildOptions, Built, BuiltImage, Modes, NoBases, Trees, build, build_image, build_index,
-    build_trees, open_base,
+    build_trees,
 };
 pub use check::{CheckError, check_base};
 pub use error::{BuildError, LineError, LoadError, PlanError, TreePlanError};
@@ -65,10 +69,11 @@ pub use facts::{
     facts_to_bytes, image_facts,
 };
 pub use layer::{build_layer, layer_metadata};
+pub use matches::apply_matches;
 pub use metadata::{LayerMetadata, MetadataError};
 pub use model::{
-    BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan,
-    Plan, TarForm,
+    BaseFrom, BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, IndexPlan, LayerContent,
+    LayerPlan, MatchPlan, Plan, TarForm,
 };
 pub use parse::PlanFile;
 pub use survey::survey_layer;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use cooperage_plan::fields::{Fields, near};
+use cooperage_plan::fields::{Fields, near, nearest};
 use cooperage_plan::{BuildOptions, LayerPlan, LoadError, Modes, Plan, PlanError, PlanFile};
 use cooperage_transport::Layers;
 
@@ -493,10 +493,16 @@ fn own_line(fields: Fields, action: &'static Action) -> Result<Line, RequestErro
         .chain(action.lines.iter().copied())
         .collect();
     // Most often the member is misspelt.
-    fields.refuse_unknown(&known)?;
+    let meant = fields
+        .left()
+        .find_map(|found| nearest(found, &known).map(|name| (found, name)));
+    let hint = match meant {
+        Some((found, name)) => format!("`{found}`: did you mean `{name}`?"),
+        None => format!("expected one with one of `{}`", known.join("`, `")),
+    };
     Err(RequestError::NoSuchLine {
         line: fields.line(),
         action: action.name,
-        hint: format!("expected one of `{}`", known.join("`, `")),
+        hint,
     })
 }

@@ -117,7 +117,7 @@ fn bad_requests_are_refused_by_line() {
         ),
         (
             LAYER.replace("\"output\":\"metadata\"", "\"outptu\":\"metadata\""),
-            "line 3: unknown field `outptu`: did you mean `output`?",
+            "line 3: `layer` has no such line: `outptu`: did you mean `output`?",
         ),
         (
             LAYER.replace(",\"mode\":\"0600\"", ""),
@@ -129,7 +129,7 @@ fn bad_requests_are_refused_by_line() {
         ),
         (
             LAYER.replace("\"plan\":\"layer\"", "\"plan\":\"image\""),
-            "line 5: an entry cannot stand here",
+            "line 4: unknown field `name`: did you mean `names`?",
         ),
         (
             IMAGE.replace("\"action\":\"image\"", "\"action\":\"layer\""),
@@ -149,7 +149,7 @@ fn bad_requests_are_refused_by_line() {
         ),
         (
             INDEX.replace("{\"image\":\"d.json\"}", "{\"imgae\":\"d.json\"}"),
-            "line 5: unknown field `imgae`: did you mean `image`?",
+            "line 5: `index` has no such line: `imgae`: did you mean `image`?",
         ),
         (
             format!("{INDEX}{{\"index\":{{}}}}\n"),
