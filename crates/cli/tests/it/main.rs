@@ -1,6 +1,8 @@
 //! The command as its users run it.
 
 mod action;
+#[cfg(unix)]
+mod action_deliver;
 mod action_expect;
 mod action_facts;
 mod action_write;

@@ -11,6 +11,8 @@ pub(crate) struct Pieces {
     pub(crate) project: Project,
     /// The lines that say where they are.
     pub(crate) lines: String,
+    /// What images of it run: a file in `/app`.
+    pub(crate) program: &'static str,
 }
 
 /// The image's entries: a program, a file of text, links to both.
@@ -26,6 +28,7 @@ impl Pieces {
         let mut pieces = Self {
             project: Project::new(),
             lines: String::new(),
+            program: "run",
         };
         pieces.layer("app", ENTRIES);
         pieces.image("app", "", &["app"]);
@@ -55,7 +58,8 @@ impl Pieces {
             format!(r#"{{"output":"manifest","file":"{name}.manifest"}}"#),
             format!(r#"{{"output":"descriptor","file":"{name}.descriptor"}}"#),
             format!(
-                r#"{{"plan":"image","version":1{members},"annotations":{{"kind":"test"}},"config":{{"user":"65532","entrypoint":["/app/run"],"labels":{{"team":"casks"}}}}}}"#
+                r#"{{"plan":"image","version":1{members},"annotations":{{"kind":"test"}},"config":{{"user":"65532","entrypoint":["/app/{}"],"labels":{{"team":"casks"}}}}}}"#,
+                self.program
             ),
         ];
         for layer in layers {
