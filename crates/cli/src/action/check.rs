@@ -59,7 +59,7 @@ fn run(request: &Request, setting: &Setting<'_>) -> Result<()> {
             .map(|missing| format!("\n{missing}"))
             .collect();
         let base = match &image.base {
-            Some(base) => format!("the base `{}`", base.reference),
+            Some(base) => format!("the base `{}`", base.from),
             None => "an image from scratch".to_owned(),
         };
         bail!("{base} lacks what the programs need:{}", lines.concat());
