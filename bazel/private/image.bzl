@@ -89,16 +89,34 @@ def _declare_documents(ctx, members, base, layers):
     )
     return config, manifest, descriptor
 
+def _what_runs(members):
+    """The image's line, without what no program sees and what may be stamped."""
+    config = dict(members["config"])
+    config.pop("labels", None)
+    if "env" in config:
+        config["env"] = {
+            name: value
+            for name, value in config["env"].items()
+            if value == None or "{{" not in value
+        }
+    return {
+        "config": config,
+        "media_types": members["media_types"],
+        "plan": "image",
+        "platform": members["platform"],
+        "version": 1,
+    }
+
 def _declare_check(ctx, members, base, layers):
     """Whether the base has what programs of the layers need."""
     report = ctx.actions.declare_file(ctx.label.name + ".check.json")
     request = new_request(ctx, "check")
     add_file(request, "output", "report", report)
-    inputs = _add_inputs(ctx, request)
+    inputs = []
     if base:
         add_file(request, "input", "facts", base.facts)
         inputs += [base.facts, base.manifest, base.config]
-    _add_image(request, members, base)
+    _add_image(request, _what_runs(members), base)
     for layer in layers:
         add_layer(request, layer.plan)
     run_request(
