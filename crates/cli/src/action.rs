@@ -21,6 +21,7 @@ mod parts;
 mod push;
 mod request;
 mod runfiles;
+mod worker;
 mod write;
 
 use std::ffi::{OsStr, OsString};
@@ -32,7 +33,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 pub(crate) use self::base::Base;
-pub(crate) use self::request::{Line, Request};
+pub(crate) use self::request::Request;
 use crate::context::{Context, Outcome};
 use crate::error::Hinted;
 use crate::files::Staged;
@@ -106,6 +107,10 @@ impl Setting<'_> {
 pub(crate) struct Cancel(AtomicBool);
 
 impl Cancel {
+    pub(crate) fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -159,7 +164,13 @@ pub(crate) fn start(args: &[OsString]) -> Option<ExitCode> {
     let [_, command, only] = args else {
         return None;
     };
-    let file = request_file(only).filter(|_| command == "action")?;
+    if command != "action" {
+        return None;
+    }
+    if only == "--persistent_worker" {
+        return Some(worker::run());
+    }
+    let file = request_file(only)?;
     let context = Context::silent();
     let ran = run_file(file, &context);
     Some(context.finish(ran.map(|()| Outcome::Done)))

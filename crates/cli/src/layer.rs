@@ -8,6 +8,7 @@ use cooperage_plan::{BuildOptions, LayerMetadata, LayerPlan, build_layer};
 use cooperage_staging::{StagedFile, check_distinct};
 use cooperage_transport::Layers;
 
+use crate::action::Cancel;
 use crate::build::layer_json;
 use crate::context::{Context, Outcome};
 use crate::files::{BlobFile, Staged};
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
     let plan = args.plan.loaded_layer_plan()?;
     let media = args.plan.media(context, Layers::Streamed);
     let options = args.plan.build_options(&media, context);
-    let (built, files) = stage(&plan, &args.blob, &args.metadata, &options)?;
+    let (built, files) = stage(&plan, &args.blob, &args.metadata, &options, None)?;
     files.keep()?;
     context.report(
         || layer_json(&built),
@@ -53,14 +54,15 @@ pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Builds a layer to two files that are still to be shown.
+/// Builds a layer to two files that are still to be shown, unless `cancel` is set before.
 pub(crate) fn stage(
     plan: &LayerPlan,
     blob: &Path,
     metadata: &Path,
     options: &BuildOptions<'_>,
+    cancel: Option<&Cancel>,
 ) -> Result<(LayerMetadata, Staged)> {
-    let sink = BlobFile::new(StagedFile::new(blob)?);
+    let sink = BlobFile::new(StagedFile::new(blob)?).until(cancel);
     let metadata = StagedFile::new(metadata)?;
     let built = build_layer(plan, &sink, options)?;
     let blob = sink

@@ -38,7 +38,7 @@ fn run(request: &Request, setting: &Setting<'_>) -> Result<()> {
     let location = request.base.location(&reference)?;
     let opened = setting.context.open(&location, Layers::Streamed)?;
     setting.cancel.check()?;
-    let sink = BlobFile::new(StagedFile::new(&file)?);
+    let sink = BlobFile::new(StagedFile::new(&file)?).until(Some(setting.cancel));
     transfer(opened.source(), &descriptor, &sink, &mut |_| {})
         .with_context(|| format!("cannot fetch `{}` from `{location}`", descriptor.digest))?;
     let mut files = Staged::default();

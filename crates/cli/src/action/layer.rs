@@ -25,6 +25,6 @@ fn run(request: &Request, setting: &Setting<'_>) -> Result<()> {
     let media = request.media(setting.context, Layers::Streamed);
     let options = request.build_options(&media, setting.context);
     setting.cancel.check()?;
-    let (_, files) = stage(&plan, &blob, &metadata, &options)?;
+    let (_, files) = stage(&plan, &blob, &metadata, &options, Some(setting.cancel))?;
     setting.keep(files)
 }

@@ -202,19 +202,6 @@ impl Request {
         found.map(|input| self.base.file(&input.file)).collect()
     }
 
-    /// The file of the one input of that name.
-    pub(crate) fn input(&self, name: &'static str) -> Result<PathBuf> {
-        let found = self.inputs.iter().find(|input| input.name == name);
-        let kind = "input";
-        let found = found.ok_or_else(|| self.invalid(RequestError::MissingFile { kind, name }))?;
-        self.base.file(&found.file)
-    }
-
-    /// The action's own lines, in their order.
-    pub(crate) fn lines(&self) -> &[Line] {
-        &self.lines
-    }
-
     /// Reads each of the action's lines of that kind; what `read` leaves of one is refused.
     pub(crate) fn each<T>(
         &self,

@@ -21,3 +21,4 @@ mod registry;
 mod support;
 mod unpack;
 mod verify;
+mod worker;
