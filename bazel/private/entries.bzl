@@ -130,8 +130,8 @@ def _at(path, file, mode, entry, expander):
 def _file_lines(entry, expander):
     lines = []
     files = entry.files.to_list()
-    if not entry.into and len(files) > 1:
-        fail("{} has {} files, and `srcs` one path for them, `{}`: end it with `/` to have them in a directory".format(
+    if not entry.into and len(files) != 1:
+        fail("{} has {} files, expected one at the path `{}`: end it with `/` to have them in a directory".format(
             entry.origin,
             len(files),
             entry.path,

@@ -117,8 +117,14 @@ def _declare_check(ctx, members, base, layers):
         add_file(request, "input", "facts", base.facts)
         inputs += [base.facts, base.manifest, base.config]
     _add_image(request, _what_runs(members), base)
-    for layer in layers:
-        add_layer(request, layer.plan)
+    for target in ctx.attr.layers:
+        plan = target[ImageLayerInfo].plan
+        if not plan:
+            fail("{}: `check_base` cannot look into {}, which does not say what it holds".format(
+                shown(ctx.label),
+                shown(target.label),
+            ))
+        add_layer(request, plan)
     run_request(
         ctx,
         mnemonic = "CooperageCheck",

@@ -10,7 +10,7 @@ ImageLayerInfo = provider(
     fields = {
         "blob": "File: the layer as it is stored.",
         "metadata": "File: digest, diff ID, size and history of the layer, as `cooperage layer` writes them; all that an image reads.",
-        "plan": "struct: what the layer holds, for `check_base`; made and read by these rules alone.",
+        "plan": "struct: what the layer holds, for `check_base`; made and read by these rules alone, others say `None`.",
     },
 )
 

@@ -95,8 +95,11 @@ def _source_tool_impl(rctx):
     if result.return_code != 0:
         fail("cooperage: cannot build the tool from source: {}".format(result.stderr[-4000:]))
     ending = ".exe" if "windows" in rctx.os.name.lower() else ""
-    rctx.execute(["cp", str(target) + "/release/cooperage" + ending, "cooperage"])
-    rctx.delete(target)
+    built = target.get_child("release")
+    for entry in built.readdir(watch = "no"):
+        if entry.basename != "cooperage" + ending:
+            rctx.delete(entry)
+    rctx.symlink(built.get_child("cooperage" + ending), "cooperage")
     rctx.file("BUILD.bazel", content = _EXPORT, executable = False)
 
 source_tool = repository_rule(
