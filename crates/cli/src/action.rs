@@ -21,6 +21,7 @@ mod parts;
 mod push;
 mod request;
 mod runfiles;
+mod stamp;
 mod worker;
 mod write;
 

@@ -66,11 +66,13 @@ impl Fields {
     }
 
     /// The line, from 1.
+    #[must_use]
     pub fn line(&self) -> u64 {
         self.line
     }
 
     /// How messages call a member.
+    #[must_use]
     pub fn place(&self, key: &str) -> String {
         if self.place.is_empty() {
             key.into()
@@ -80,6 +82,7 @@ impl Fields {
     }
 
     /// Whether the member is there and not taken yet.
+    #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.members.contains_key(key)
     }
@@ -237,6 +240,7 @@ pub struct At<'a> {
 
 impl At<'_> {
     /// A value of another type.
+    #[must_use]
     pub fn expected(self, what: &str, found: &Json) -> PlanError {
         expected(self.line, self.place, what, found)
     }

@@ -3,12 +3,13 @@
 use anyhow::{Result, bail};
 
 use super::Request;
+use super::stamp::{self, Stamps};
 
 /// What such lines are known by.
 pub(crate) const LINE: &str = "name";
 
 /// What may stand in them besides.
-pub(crate) const INPUTS: &[&str] = &[];
+pub(crate) const INPUTS: &[&str] = &[stamp::INPUT];
 
 /// All of them, each once.
 pub(crate) fn names(request: &Request) -> Result<Vec<String>> {
@@ -26,7 +27,14 @@ pub(crate) fn names(request: &Request) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// With the values of `{{KEY}}`; without any, those that hold one are left out.
-pub(crate) fn stamped(_request: &Request, texts: Vec<String>) -> Result<Vec<String>> {
-    Ok(texts)
+/// With the words of this build in the place of `{{KEY}}`; without any, texts that hold such a key
+/// are left out.
+pub(crate) fn stamped(request: &Request, texts: Vec<String>) -> Result<Vec<String>> {
+    let stamps = Stamps::of(request)?;
+    let stamped = texts.iter().map(|text| stamps.apply(text));
+    Ok(stamped
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect())
 }

@@ -224,6 +224,42 @@ fn what_is_wrong_with_a_push_is_said_before_anything_is_sent() {
     pieces.act_on("push", &[&to, &tag("1")]).fails(&["push"]);
 }
 
+#[test]
+fn names_take_words_of_the_build_or_are_left_out() {
+    let pieces = Pieces::new();
+    let registry = OwnRegistry::start(OwnRegistryOptions::default());
+    pieces
+        .project
+        .write("app-stable", "STABLE_GIT 1f3c\nSTABLE_TEAM casks\n");
+    pieces
+        .project
+        .write("app-volatile", "BUILD_TIMESTAMP 1700000000\n");
+    let to = repository(registry.address(), "{{STABLE_TEAM}}/app");
+    let lines = [
+        &*to,
+        &tag("v-{{STABLE_GIT}}"),
+        &tag("t{{BUILD_TIMESTAMP}}"),
+        r#"{"input":"stamp","file":"app-stable"}"#,
+        r#"{"input":"stamp","file":"app-volatile"}"#,
+    ];
+    push(&pieces, &lines, &["-q"]).silent();
+    for tag in ["v-1f3c", "t1700000000"] {
+        assert!(registry.content("casks/app", tag).is_some(), "{tag}");
+    }
+    push(&pieces, &lines[..4], &[]).fails(&[
+        "`t{{BUILD_TIMESTAMP}}`: no stamp `BUILD_TIMESTAMP` is known",
+        "`STABLE_GIT`",
+    ]);
+    // Without stamps there is no repository, or no tag.
+    push(&pieces, &lines[..3], &[]).fails(&["does not say where to push to"]);
+    let to = repository(registry.address(), "team/app");
+    push(&pieces, &[&to, lines[1]], &[]).fails(&["no tag is left to push to", "`--stamp`"]);
+    push(&pieces, &[&to, lines[1], &tag("dev")], &["-q"]).silent();
+    assert!(registry.content("team/app", "dev").is_some());
+    let missing = r#"{"input":"stamp","file":"app-nothing"}"#;
+    push(&pieces, &[&to, lines[1], missing], &[]).fails(&["app-nothing"]);
+}
+
 fn engines() -> impl Iterator<Item = &'static Docker> {
     Store::ALL.into_iter().filter_map(docker::shared)
 }

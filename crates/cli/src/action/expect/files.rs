@@ -47,7 +47,7 @@ pub(crate) fn compare(expected: &FileExpectation, tree: &Tree) -> Result<Vec<Dif
         ("gid", expected.gid, attributes.gid),
     ];
     for (which, expected, found) in owners {
-        if let Some(id) = expected.filter(|id| *id != u64::from(found)) {
+        if let Some(id) = expected.filter(|id| *id != found) {
             differ(format!("`{name}` to have {which} {id}"), found.to_string());
         }
     }
