@@ -142,7 +142,7 @@ pub fn image_plan(inputs: &Inputs<'_>) -> Result<ImagePlan, AssembleError> {
     let bin_path = bin_path(settings, &inputs.binary.name);
     let from_epoch = inputs
         .source_date_epoch
-        .and_then(crate::value::epoch_to_rfc3339);
+        .and_then(cooperage_commit::epoch_to_rfc3339);
     let mut config = config(settings, &bin_path);
     let derived = inputs
         .labels

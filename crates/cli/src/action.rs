@@ -22,6 +22,7 @@ mod push;
 mod request;
 mod runfiles;
 mod stamp;
+mod values;
 mod worker;
 mod write;
 

@@ -10,7 +10,7 @@ use cooperage_plan::IndexPlan;
 use cooperage_plan::fields::Fields;
 use cooperage_staging::check_distinct;
 
-use super::{Action, PlanKind, Request, Setting};
+use super::{Action, PlanKind, Request, Setting, values};
 use crate::commit::{descriptor_bytes, index_of};
 use crate::files::Staged;
 
@@ -18,7 +18,7 @@ pub(crate) const ACTION: Action = Action {
     name: "index",
     about: "form an index of images' descriptors",
     outputs: &["index", "descriptor"],
-    inputs: &[],
+    inputs: &["annotations", "stamp"],
     lines: &["index", "image"],
     plan: PlanKind::None,
     run: Some(run),
@@ -47,7 +47,9 @@ fn run(request: &Request, setting: &Setting<'_>) -> Result<()> {
         .iter()
         .map(|image| read_descriptor(&request.base.file(image)?))
         .collect::<Result<_>>()?;
-    let (document, whole) = index_of(&plan.flatten().unwrap_or_default(), images)?;
+    let mut plan = plan.flatten().unwrap_or_default();
+    plan.annotations = values::annotations(request, plan.annotations)?;
+    let (document, whole) = index_of(&plan, images)?;
     let mut files = Staged::default();
     files.add(&index, document.raw())?;
     if let Some(file) = file {

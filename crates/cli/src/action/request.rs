@@ -1,10 +1,12 @@
 //! A request: lines of JSON, of which the first names the action.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use cooperage_image_spec::Json;
 use cooperage_plan::fields::{Fields, near, nearest};
 use cooperage_plan::{BuildOptions, LayerPlan, LoadError, Modes, Plan, PlanError, PlanFile};
 use cooperage_transport::Layers;
@@ -288,9 +290,24 @@ impl Request {
         }
     }
 
-    /// The plan of the one image that it ends with, its layers' entries read but not looked at.
-    pub(crate) fn image_plan(&self) -> Result<Plan> {
-        let parsed = PlanFile::parse(self.plan_lines()?);
+    /// The plan of the one image that it ends with, its layers' entries read but not looked at; its
+    /// first line is filled in before.
+    pub(crate) fn filled_image_plan(
+        &self,
+        fill: impl FnOnce(&mut BTreeMap<String, Json>) -> Result<()>,
+    ) -> Result<Plan> {
+        let (line, lines) = self.plan_from()?;
+        let end = lines.iter().position(|byte| *byte == b'\n');
+        let (first, rest) = lines.split_at(end.unwrap_or(lines.len()));
+        // A line that is no object is the parser's to refuse.
+        let first = match Json::parse(first.trim_ascii_end()) {
+            Ok(Json::Object(mut members)) => {
+                fill(&mut members)?;
+                Json::Object(members).to_canonical()
+            }
+            _ => first.to_vec(),
+        };
+        let parsed = PlanFile::parse(empty_lines(line - 1).chain(first.as_slice()).chain(rest));
         self.one_image(self.loaded(parsed.map_err(LoadError::Plan))?)
     }
 
@@ -330,6 +347,12 @@ impl Request {
 
     /// The plan's lines, after as many empty ones as there are lines before it.
     fn plan_lines(&self) -> Result<impl BufRead + '_> {
+        let (line, lines) = self.plan_from()?;
+        Ok(empty_lines(line - 1).chain(lines))
+    }
+
+    /// The number of the plan's first line, and all from there on.
+    fn plan_from(&self) -> Result<(u64, &[u8])> {
         let Some((line, offset)) = self.plan else {
             let after = Numbered::new(&self.bytes).last();
             return Err(self.invalid(RequestError::Plan {
@@ -339,9 +362,12 @@ impl Request {
                 found: "the request's end",
             }));
         };
-        let before = io::BufReader::new(io::repeat(b'\n').take(line - 1));
-        Ok(before.chain(&self.bytes[offset..]))
+        Ok((line, &self.bytes[offset..]))
     }
+}
+
+fn empty_lines(count: u64) -> impl BufRead {
+    io::BufReader::new(io::repeat(b'\n').take(count))
 }
 
 impl PlanKind {

@@ -170,3 +170,114 @@ fn bad_requests_are_refused_by_line() {
         .exits(1)
         .says(&["cannot read the request `nothing`"]);
 }
+
+const FILLED: &str = r#"{"action":"image","version":1}
+{"output":"config","file":"c.json"}
+{"output":"manifest","file":"m.json"}
+{"input":"labels","file":"labels"}
+{"input":"annotations","file":"annotations"}
+{"input":"env","file":"env"}
+{"plan":"image","version":1,"created":"{{BUILD_TIMESTAMP}}","author":"{{BUILD_USER}}","annotations":{"own":"x"},"config":{"user":"7","labels":{"own":"{{BUILD_USER}}","both":"line","gone":null},"env":{"V":"v{{STABLE_VERSION}}"}}}
+{"layer":{"metadata":"l.json"}}
+"#;
+
+const STAMPS: &str = r#"{"input":"stamp","file":"stable"}
+{"input":"stamp","file":"volatile"}
+{"input":"labels""#;
+
+/// The config and the manifest's annotations that come of [`FILLED`].
+#[track_caller]
+fn filled(project: &Project, request: &str) -> (serde_json::Value, serde_json::Value) {
+    act(project, request);
+    let annotations = project.read_json("m.json")["annotations"].clone();
+    (project.read_json("c.json"), annotations)
+}
+
+#[test]
+fn files_and_stamps_fill_the_first_line_of_a_plan() {
+    let project = Project::new();
+    act(&project, LAYER);
+    project.write(
+        "labels",
+        "# a comment\n\nfrom=file=x\nboth=file\r\ngone=file\nstamped={{BUILD_USER}}\n",
+    );
+    project.write("annotations", "own=file\nother=file\n");
+    project.write("env", "A=first\nA=second\nEMPTY=\n");
+    project.write("stable", "STABLE_VERSION 1.2 beta\nBUILD_USER ann\n");
+    project.write("volatile", "BUILD_TIMESTAMP 1700000000\n");
+
+    let (config, annotations) = filled(&project, FILLED);
+    assert_eq!(config["created"], "1970-01-01T00:00:00Z");
+    assert_eq!(config.get("author"), None);
+    let labels = serde_json::json!({"from": "file=x", "both": "line"});
+    assert_eq!(config["config"]["Labels"], labels);
+    let env = serde_json::json!(["A=second", "EMPTY="]);
+    assert_eq!(config["config"]["Env"], env);
+    assert_eq!(
+        annotations,
+        serde_json::json!({"own": "x", "other": "file"})
+    );
+
+    let stamped = FILLED.replacen("{\"input\":\"labels\"", STAMPS, 1);
+    let (config, again) = filled(&project, &stamped);
+    assert_eq!(config["created"], "2023-11-14T22:13:20Z");
+    assert_eq!(config["author"], "ann");
+    let labels =
+        serde_json::json!({"from": "file=x", "both": "line", "own": "ann", "stamped": "ann"});
+    assert_eq!(config["config"]["Labels"], labels);
+    let env = serde_json::json!(["A=second", "EMPTY=", "V=v1.2 beta"]);
+    assert_eq!(config["config"]["Env"], env);
+    assert_eq!(again, annotations);
+
+    // `null` is for the base: what files say is put in.
+    let nothing = r#""labels":null,"#;
+    let cleared = FILLED.replace(
+        r#""labels":{"own":"{{BUILD_USER}}","both":"line","gone":null},"#,
+        nothing,
+    );
+    let (config, _) = filled(&project, &cleared);
+    let labels = serde_json::json!({"from": "file=x", "both": "file", "gone": "file"});
+    assert_eq!(config["config"]["Labels"], labels);
+}
+
+#[test]
+fn faulty_values_and_stamps_are_named() {
+    let project = Project::new();
+    act(&project, LAYER);
+    for name in ["labels", "annotations", "env"] {
+        project.write(name, "");
+    }
+    project.write("stable", "STABLE_VERSION 1\nBUILD_USER ann\n");
+    project.write("volatile", "BUILD_TIMESTAMP now\n");
+    let stamped = FILLED.replacen("{\"input\":\"labels\"", STAMPS, 1);
+    for (request, said) in [
+        (stamped.clone(), "line 9: `created` is not valid"),
+        (
+            stamped.replace("STABLE_VERSION", "STABLE_VERISON"),
+            "no stamp `STABLE_VERISON` is known: did you mean `STABLE_VERSION`?",
+        ),
+        (
+            FILLED.replace("\"config\":{\"user\"", "\"confg\":{\"user\""),
+            "line 7: unknown field `confg`",
+        ),
+        (
+            FILLED.replace("\"file\":\"env\"", "\"file\":\"nowhere\""),
+            "cannot read `nowhere`",
+        ),
+        (
+            FILLED.replace("\"layer\":{\"metadata\"", "\"layer\":{\"metdata\""),
+            "line 8: unknown field `layer.metdata`",
+        ),
+        (
+            FILLED.replace("\"input\":\"labels\"", "\"input\":\"lables\""),
+            "`image` has no input `lables`: did you mean `labels`?",
+        ),
+    ] {
+        project.write("request", request);
+        project.run(&["action", "@request"]).fails(&[said]);
+    }
+    project.write("env", "A=1\n=2\n");
+    project.write("request", FILLED);
+    let ran = project.run(&["action", "@request"]);
+    ran.fails(&["`env`: line 2: expected `KEY=VALUE`, found `=2`"]);
+}
