@@ -203,7 +203,21 @@ impl Workspace<'_> {
     /// A command of Bazel's, `arguments[0]`, as a process to be started.
     #[must_use]
     pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = self.bazel.command(&self.path, &self.environment);
+        self.command_with(&[], arguments)
+    }
+
+    /// As [`Workspace::command`], with `variables` in its environment.
+    #[must_use]
+    pub fn command_with<A: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &OsStr)],
+        arguments: &[A],
+    ) -> Command {
+        let mut environment = self.environment.clone();
+        for (name, value) in variables {
+            environment.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let mut command = self.bazel.command(&self.path, &environment);
         command.args(["timeout", "--kill-after=10", &PATIENCE.to_string()]);
         command.arg("bazel").args(self.startup());
         let mut arguments = arguments.iter();
@@ -244,7 +258,13 @@ impl Workspace<'_> {
     /// Runs a command to its end, however that is.
     #[must_use]
     pub fn ran<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Ran {
-        crate::program::run(&mut self.command(arguments), &[])
+        self.ran_with(&[], arguments)
+    }
+
+    /// As [`Workspace::ran`], with `variables` in its environment.
+    #[must_use]
+    pub fn ran_with<A: AsRef<OsStr>>(&self, variables: &[(&str, &OsStr)], arguments: &[A]) -> Ran {
+        crate::program::run(&mut self.command_with(variables, arguments), &[])
     }
 
     /// As [`Workspace::run`], for a command that builds: gives every action that was executed, or
