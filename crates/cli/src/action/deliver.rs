@@ -24,6 +24,15 @@ pub(crate) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
+    /// The names it gets there. In a registry it can do without, since its digest names it.
+    fn names_at(&self, location: &Location) -> Vec<String> {
+        let has_no_tag = location.reference().is_some() && !location.is_one_image();
+        if self.names.is_empty() && has_no_tag {
+            return Vec::new();
+        }
+        location.names_for(self.names)
+    }
+
     /// Writes all of it, shows it, and says so. What is there already is not sent: a registry may
     /// take a base's layers from where the base is, and a daemon has them with the base.
     pub(crate) fn run(self, context: &Context) -> Result<Outcome> {
@@ -43,7 +52,7 @@ impl Delivery<'_> {
         };
         let destinations = Destinations::create(self.destinations, &options)?;
         for destination in destinations.iter() {
-            let names = destination.location().names_for(self.names);
+            let names = self.names_at(destination.location());
             for root in self.image.named(&names) {
                 destination
                     .copy_from(&self.image.parts, &root, &context.copy_options())
@@ -57,7 +66,7 @@ impl Delivery<'_> {
         let json = || {
             let outputs = written.outputs().map(|output| {
                 let mut value = output_json(&output);
-                value["names"] = output.location.names_for(self.names).into();
+                value["names"] = self.names_at(output.location).into();
                 value
             });
             json!({
@@ -76,7 +85,7 @@ impl Delivery<'_> {
             let mut out = format!("{kind} {}\n", root.digest);
             for output in written.outputs() {
                 out.push_str(&output_text(&output));
-                for name in output.location.names_for(self.names) {
+                for name in self.names_at(output.location) {
                     let _ = writeln!(out, "  as {}", printable(&name));
                 }
             }

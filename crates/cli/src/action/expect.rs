@@ -3,7 +3,9 @@
 mod files;
 mod line;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -77,49 +79,105 @@ fn expect(request: &Request, platform: Option<Platform>, setting: &Setting<'_>) 
     let asked = request.maybe_one("platform", documents::platform)?;
     let platform = platform.or(asked);
     let image = Scattered::open(request, setting.context, Layers::Kept)?;
-    let (mut passed, mut failures) = (0, Vec::new());
-    for base in images(&image, platform.as_ref())? {
+    let is_chosen = platform.is_some() || !image.parts.root().media_type.is_index();
+    let mut outcome = Outcomes::default();
+    let mut expectations = expectations;
+    let images = images(&image, platform.as_ref())?;
+    if !is_chosen {
+        // An index has images for platforms; all else is expected of each of them.
+        let is_platform =
+            |(_, expected): &(u64, Expectation)| matches!(expected, Expectation::Platform(_));
+        let (whole, each) = expectations.into_iter().partition(is_platform);
+        expectations = each;
+        outcome.of_index(&whole, &images);
+    }
+    for base in &images {
         setting.cancel.check()?;
-        let failed = examine(&image.parts, &base, &expectations, setting)
+        let failures = examine(&image.parts, base, &expectations, setting)
             .map_err(|error| image.blame(error))?;
-        let is_met = |(line, _): &&(u64, _)| failed.iter().all(|failure| failure.line != *line);
-        passed += expectations.iter().filter(is_met).count();
-        let is_index = image.parts.root().media_type.is_index();
-        let platform = is_index.then(|| base.config.value().platform.clone());
-        failures.extend(failed.into_iter().map(|failure| Failure {
-            platform: platform.clone(),
-            ..failure
-        }));
+        let platform = (!is_chosen).then(|| base.config.value().platform.clone());
+        outcome.add(&expectations, failures, platform.as_ref());
     }
-    let json =
-        || json!({"passed": passed, "failed": failures.iter().map(json_of).collect::<Vec<_>>()});
-    if let Some(file) = report {
-        let mut bytes = serde_json::to_vec(&json())?;
-        bytes.push(b'\n');
-        let mut files = Staged::default();
-        files.add(&file, &bytes)?;
-        setting.keep(files)?;
+    outcome.finish(report.as_deref(), setting)
+}
+
+/// How many expectations were met, and which were not.
+#[derive(Default)]
+struct Outcomes {
+    passed: usize,
+    failures: Vec<Failure>,
+}
+
+impl Outcomes {
+    fn add(
+        &mut self,
+        expectations: &[(u64, Expectation)],
+        failures: Vec<Failure>,
+        platform: Option<&Platform>,
+    ) {
+        let is_met = |(line, _): &&(u64, _)| failures.iter().all(|failure| failure.line != *line);
+        self.passed += expectations.iter().filter(is_met).count();
+        self.failures
+            .extend(failures.into_iter().map(|failure| Failure {
+                platform: platform.cloned(),
+                ..failure
+            }));
     }
-    if failures.is_empty() {
-        let text = || format!("{} as expected\n", count(passed, "thing"));
-        return setting.context.report(json, text);
-    }
-    let mut text = match failures.len() {
-        1 => "the image is not as expected:".to_owned(),
-        several => format!("the image is not as expected, in {several} ways:"),
-    };
-    for failure in &failures {
-        let _ = write!(text, "\nline {}", failure.line);
-        if let Some(platform) = &failure.platform {
-            let _ = write!(text, ", {platform}");
+
+    /// The platforms that an index is expected to have.
+    fn of_index(&mut self, expectations: &[(u64, Expectation)], images: &[Base]) {
+        let platforms = || images.iter().map(|image| &image.config.value().platform);
+        for (line, expectation) in expectations {
+            let Expectation::Platform(expected) = expectation else {
+                continue;
+            };
+            let mut found = platforms();
+            if found.any(|found| found.normalized() == expected.normalized()) {
+                self.passed += 1;
+                continue;
+            }
+            let found: Vec<_> = platforms().map(|found| format!("`{found}`")).collect();
+            self.failures.push(Failure {
+                line: *line,
+                platform: None,
+                expected: format!("an image for `{expected}`"),
+                found: found.join(", "),
+            });
         }
-        let _ = write!(
-            text,
-            ": expected {}, found {}",
-            failure.expected, failure.found
-        );
     }
-    bail!(text)
+
+    /// Writes the report, and fails with everything that is not as expected.
+    fn finish(self, report: Option<&Path>, setting: &Setting<'_>) -> Result<()> {
+        let Self { passed, failures } = self;
+        let json = || json!({"passed": passed, "failed": failures.iter().map(json_of).collect::<Vec<_>>()});
+        if let Some(file) = report {
+            let mut bytes = serde_json::to_vec(&json())?;
+            bytes.push(b'\n');
+            let mut files = Staged::default();
+            files.add(file, &bytes)?;
+            setting.keep(files)?;
+        }
+        if failures.is_empty() {
+            let text = || format!("{} as expected\n", count(passed, "thing"));
+            return setting.context.report(json, text);
+        }
+        let mut text = match failures.len() {
+            1 => "the image is not as expected:".to_owned(),
+            several => format!("the image is not as expected, in {several} ways:"),
+        };
+        for failure in &failures {
+            let _ = write!(text, "\nline {}", failure.line);
+            if let Some(platform) = &failure.platform {
+                let _ = write!(text, ", {platform}");
+            }
+            let _ = write!(
+                text,
+                ": expected {}, found {}",
+                failure.expected, failure.found
+            );
+        }
+        bail!(text)
+    }
 }
 
 fn json_of(failure: &Failure) -> Value {
@@ -264,6 +322,10 @@ fn of_config(expected: &Json, raw: &[u8]) -> Result<Vec<Difference>> {
     let text = |json: &Json| String::from_utf8_lossy(&json.to_canonical()).into_owned();
     let mut differences = Vec::new();
     for (key, expected) in expected {
+        if let (Json::Object(variables), "Env") = (expected, key.as_str()) {
+            differences.extend(of_environment(variables, own));
+            continue;
+        }
         let found = own.and_then(|own| own.get(key));
         let found = found.filter(|found| **found != Json::Null);
         let is_same = match expected {
@@ -280,4 +342,25 @@ fn of_config(expected: &Json, raw: &[u8]) -> Result<Vec<Difference>> {
         }
     }
     Ok(differences)
+}
+
+/// Variables among those that the config has, which has them in a list; `null` for none.
+fn of_environment(expected: &BTreeMap<String, Json>, own: Option<&Json>) -> Vec<Difference> {
+    let list = match own.and_then(|own| own.get("Env")) {
+        Some(Json::Array(list)) => &list[..],
+        _ => &[],
+    };
+    let value_of = |name: &str| {
+        let mut all = list.iter().filter_map(Json::as_str);
+        all.find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
+    };
+    let mut differences = Vec::new();
+    for (name, expected) in expected {
+        let (expected, found) = (expected.as_str(), value_of(name));
+        let text = |value: Option<&str>| value.map(str::to_owned);
+        let (expected, found) = (text(expected), text(found));
+        let kind = "environment variable";
+        differences.extend(of_text(kind, name, expected.as_ref(), found.as_ref()));
+    }
+    differences
 }

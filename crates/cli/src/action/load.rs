@@ -45,7 +45,7 @@ fn load(request: &Request, args: &LoadArgs, context: &Context) -> Result<Outcome
     if names.is_empty() {
         bail!(Hinted::new(
             anyhow!("no name is left to load the image under"),
-            "`-- --name REFERENCE` gives one; names with stamps need a build with `--stamp`",
+            "`-- --name REFERENCE` gives one, and a build with `--stamp` has those with stamps",
         ));
     }
     let names = names.iter().map(|name| {

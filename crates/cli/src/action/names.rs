@@ -14,7 +14,7 @@ pub(crate) const INPUTS: &[&str] = &[stamp::INPUT];
 /// All of them, each once.
 pub(crate) fn names(request: &Request) -> Result<Vec<String>> {
     let read = request.each(LINE, |fields| Ok(fields.string(LINE)?.unwrap_or_default()))?;
-    let read = stamped(request, read)?;
+    let read = stamped(request, &read)?;
     let mut names = Vec::new();
     for name in read {
         if name.is_empty() {
@@ -27,9 +27,14 @@ pub(crate) fn names(request: &Request) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Whether the request has any, left out or not.
+pub(crate) fn is_given(request: &Request) -> bool {
+    request.has_line(LINE)
+}
+
 /// With the words of this build in the place of `{{KEY}}`; without any, texts that hold such a key
 /// are left out.
-pub(crate) fn stamped(request: &Request, texts: Vec<String>) -> Result<Vec<String>> {
+pub(crate) fn stamped(request: &Request, texts: &[String]) -> Result<Vec<String>> {
     let stamps = Stamps::of(request)?;
     let stamped = texts.iter().map(|text| stamps.apply(text));
     Ok(stamped

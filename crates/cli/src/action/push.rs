@@ -47,13 +47,11 @@ fn push(request: &Request, args: &PushArgs, context: &Context) -> Result<Outcome
     } else {
         args.tag.clone()
     };
-    let needs_name = |to: &&Location| to.reference().is_some() && !to.is_one_image();
-    if let Some(to) = destinations.iter().find(needs_name)
-        && names.is_empty()
-    {
+    // Without any tag the digest is its name; with none of those that it was to have, it is not.
+    if names.is_empty() && names::is_given(request) {
         bail!(Hinted::new(
-            anyhow!("no tag is left to push to `{to}` under"),
-            "`-- --tag TAG` gives one; names with stamps need a build with `--stamp`",
+            anyhow!("no tag is left to push the image under: all of them hold stamps"),
+            "`-- --tag TAG` gives one, and a build with `--stamp` has them",
         ));
     }
     let image = Scattered::open(request, context, layers_for(&destinations))?;
@@ -74,7 +72,7 @@ fn destinations(request: &Request, args: &PushArgs) -> Result<Vec<Location>> {
     let text =
         |key: &'static str| move |fields: &mut Fields| Ok(fields.string(key)?.unwrap_or_default());
     let mut destinations = Vec::new();
-    for repository in names::stamped(request, request.each("repository", text("repository"))?)? {
+    for repository in names::stamped(request, &request.each("repository", text("repository"))?)? {
         let reference: Reference = repository
             .parse()
             .with_context(|| format!("`{repository}` is no repository"))?;
@@ -86,7 +84,7 @@ fn destinations(request: &Request, args: &PushArgs) -> Result<Vec<Location>> {
         }
         destinations.push(Location::registry(reference));
     }
-    for to in names::stamped(request, request.each("to", text("to"))?)? {
+    for to in names::stamped(request, &request.each("to", text("to"))?)? {
         let location = to.parse::<Location>();
         destinations.push(location.with_context(|| format!("`{to}` is no location"))?);
     }

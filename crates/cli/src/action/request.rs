@@ -204,6 +204,11 @@ impl Request {
         found.map(|input| self.base.file(&input.file)).collect()
     }
 
+    /// Whether there is a line of that kind.
+    pub(crate) fn has_line(&self, kind: &str) -> bool {
+        self.lines.iter().any(|line| line.kind == kind)
+    }
+
     /// Reads each of the action's lines of that kind; what `read` leaves of one is refused.
     pub(crate) fn each<T>(
         &self,

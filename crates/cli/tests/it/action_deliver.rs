@@ -154,6 +154,29 @@ fn an_index_is_pushed_whole() {
 }
 
 #[test]
+fn without_a_tag_the_digest_is_the_name() {
+    for generation in Generation::ALL {
+        let Some(registry) = registry::start(generation) else {
+            continue;
+        };
+        let pieces = Pieces::new();
+        let proxy = Proxy::start(registry.address(), Vec::new());
+        let to = repository(proxy.address(), "team/app");
+        let pushed = push(&pieces, &[&to], &["--format", "json"]).exits(0).json();
+        assert_eq!(pushed["outputs"][0]["names"], json!([]));
+        let digest = pieces.digest();
+        assert_eq!(registry.missing("team/app", &digest), Vec::<String>::new());
+        assert_eq!(registry.tags("team/app"), Vec::<String>::new());
+        let before = proxy.seen().len();
+        push(&pieces, &[&to], &["-q"]).silent();
+        let seen = proxy.seen().split_off(before);
+        let asked: Vec<_> = seen.iter().map(|it| (it.method(), it.target())).collect();
+        let target = format!("/v2/team/app/manifests/{digest}");
+        assert_eq!(asked, [("HEAD", &*target)]);
+    }
+}
+
+#[test]
 fn an_image_goes_wherever_the_command_line_says() {
     let pieces = Pieces::new();
     let registry = OwnRegistry::start(OwnRegistryOptions::default());
@@ -199,7 +222,6 @@ fn what_is_wrong_with_a_push_is_said_before_anything_is_sent() {
     let registry = OwnRegistry::start(OwnRegistryOptions::default());
     let to = repository(registry.address(), "team/app");
     push(&pieces, &[], &[]).fails(&["does not say where to push to", "`-- --to LOCATION`"]);
-    push(&pieces, &[&to], &[]).fails(&["no tag is left to push to", "`-- --tag TAG`"]);
     push(
         &pieces,
         &[&repository("r.example", "app:1"), &tag("1")],
@@ -253,7 +275,8 @@ fn names_take_words_of_the_build_or_are_left_out() {
     // Without stamps there is no repository, or no tag.
     push(&pieces, &lines[..3], &[]).fails(&["does not say where to push to"]);
     let to = repository(registry.address(), "team/app");
-    push(&pieces, &[&to, lines[1]], &[]).fails(&["no tag is left to push to", "`--stamp`"]);
+    push(&pieces, &[&to, lines[1]], &[])
+        .fails(&["no tag is left to push the image under", "`--stamp`"]);
     push(&pieces, &[&to, lines[1], &tag("dev")], &["-q"]).silent();
     assert!(registry.content("team/app", "dev").is_some());
     let missing = r#"{"input":"stamp","file":"app-nothing"}"#;

@@ -54,6 +54,21 @@ fn the_config_is_compared_by_value() {
         "`WorkingDir` of the config to be \"/\"",
         "none",
     );
+    // Of the environment a part is enough, or all of it as the config has it.
+    check(
+        &pieces,
+        r#"{"expect":"config","config":{"Env":{"A":"b=c","B":null}}}"#,
+        r#"{"expect":"config","config":{"Env":{"A":null}}}"#,
+        "no environment variable `A`",
+        "`b=c`",
+    );
+    check(
+        &pieces,
+        r#"{"expect":"config","config":{"Env":["A=b=c"]}}"#,
+        r#"{"expect":"config","config":{"Env":{"B":"x"}}}"#,
+        "environment variable `B` to be `x`",
+        "none",
+    );
     check(
         &pieces,
         r#"{"expect":"platform","platform":"linux/x86_64"}"#,
@@ -247,11 +262,25 @@ fn of_an_index_every_image_is_looked_at_unless_one_is_chosen() {
     let report = r#"{"output":"report","file":"report"}"#;
     pieces.act_on("expect", &[report, &motd]).silent();
     assert_eq!(pieces.project.read_json("report")["passed"], 2);
-    let ran = pieces.act_on("expect", &[report, &motd, amd64]);
-    ran.fails(&["linux/arm64: expected platform `linux/amd64`, found `linux/arm64`"]);
+    // An index has images for platforms.
+    let arm64 = r#"{"expect":"platform","platform":"linux/arm64/v8"}"#;
+    pieces
+        .act_on("expect", &[report, &motd, amd64, arm64])
+        .silent();
+    assert_eq!(pieces.project.read_json("report")["passed"], 4);
+    let s390x = r#"{"expect":"platform","platform":"linux/s390x"}"#;
+    let ran = pieces.act_on("expect", &[report, &motd, s390x]);
+    ran.fails(&["expected an image for `linux/s390x`, found `linux/amd64`, `linux/arm64`"]);
+    assert_eq!(pieces.project.read_json("report")["passed"], 2);
+    let wrong = file(r#""path":"etc/motd","uid":0"#);
+    let ran = pieces.act_on("expect", &[report, amd64, &wrong]);
+    ran.fails(&[
+        "linux/amd64: expected `etc/motd` to have uid 0, found 5",
+        "linux/arm64: expected `etc/motd` to have uid 0, found 5",
+    ]);
     let written = pieces.project.read_json("report");
-    assert_eq!(written["passed"], 3);
-    assert_eq!(written["failed"][0]["platform"], "linux/arm64");
+    assert_eq!(written["passed"], 1);
+    assert_eq!(written["failed"][1]["platform"], "linux/arm64");
     let chosen = r#"{"platform":"linux/amd64"}"#;
     pieces.act_on("expect", &[amd64, chosen]).silent();
     let none = r#"{"platform":"linux/s390x"}"#;
@@ -298,6 +327,10 @@ fn lines_that_expect_nothing_known_are_refused() {
             "expected `count` or `max`, found both",
         ),
         (r#"{"expect":"label","name":"x"}"#, "line 6: `value`"),
+        (
+            r#"{"expect":"config","config":{"Env":{"A":1}}}"#,
+            "line 6: `config`: expected strings and `null` in `Env`",
+        ),
         (
             r#"{"expect":"config","config":[]}"#,
             "line 6: `config`: expected an object",

@@ -86,36 +86,35 @@ fn an_index_goes_whole_into_a_layout_and_by_platform_into_a_docker_archive() {
     assert_eq!(inspected.exits(0).json()["digest"], arm["digest"]);
 }
 
+/// Fails to write, and leaves nothing.
+#[track_caller]
+fn refused(change: &dyn Fn(&mut Pieces), lines: &[&str], said: &[&str]) {
+    let mut pieces = Pieces::new();
+    change(&mut pieces);
+    let before = pieces.project.names();
+    let ran = pieces.act_on("write", lines);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    ran.fails(said);
+    let mut after = pieces.project.names();
+    after.retain(|name| name != "request" && name != "out" && name != "home");
+    let mut before = before;
+    before.retain(|name| name != "request");
+    assert_eq!(after, before);
+    if pieces.project.path("out").exists() {
+        assert_eq!(names(&pieces.project.path("out")), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn what_is_wrong_with_parts_is_said_and_nothing_is_left() {
-    let check = |change: &dyn Fn(&mut Pieces), lines: &[&str], said: &[&str]| {
-        let mut pieces = Pieces::new();
-        change(&mut pieces);
-        let before = pieces.project.names();
-        let ran = pieces.act_on("write", lines);
-        assert_eq!(ran.code, Some(1), "{}", ran.err);
-        ran.fails(said);
-        let mut after = pieces.project.names();
-        after.retain(|name| name != "request" && name != "out" && name != "home");
-        let mut before = before;
-        before.retain(|name| name != "request");
-        assert_eq!(after, before);
-        if pieces.project.path("out").exists() {
-            assert_eq!(names(&pieces.project.path("out")), Vec::<String>::new());
-        }
-    };
     let without = |part: &'static str| {
         move |pieces: &mut Pieces| {
             let lines = pieces.lines.lines().filter(|line| !line.contains(part));
             pieces.lines = lines.collect::<Vec<_>>().join("\n");
         }
     };
-    let replaced = |from: &'static str, to: &'static str| {
-        move |pieces: &mut Pieces| pieces.lines = pieces.lines.replacen(from, to, 1)
-    };
-    let nothing = |_: &mut Pieces| {};
 
-    check(
+    refused(
         &without("layer"),
         &[LAYOUT],
         &[
@@ -123,12 +122,12 @@ fn what_is_wrong_with_parts_is_said_and_nothing_is_left() {
             "`app.manifest` lists it",
         ],
     );
-    check(
+    refused(
         &without("app.config"),
         &[LAYOUT],
         &["`app.manifest` lists it"],
     );
-    check(
+    refused(
         &without("root"),
         &[LAYOUT],
         &["expected one line `{\"part\":\"root\",\"file\":…}`"],
@@ -138,25 +137,34 @@ fn what_is_wrong_with_parts_is_said_and_nothing_is_left() {
         bytes[20] ^= 1;
         pieces.project.write("app.blob", bytes);
     };
-    check(&damaged, &[LAYOUT], &["the part `app.blob` is damaged"]);
+    refused(&damaged, &[LAYOUT], &["the part `app.blob` is damaged"]);
     let archive = r#"{"output":"docker-archive","file":"app.tar"}"#;
-    check(
+    refused(
         &damaged,
         &[archive, NAME],
         &["the part `app.blob` is damaged"],
     );
     let short = |pieces: &mut Pieces| pieces.project.write("app.blob", b"short");
-    check(&short, &[LAYOUT], &["the part `app.blob` is damaged", "5"]);
+    refused(&short, &[LAYOUT], &["the part `app.blob` is damaged", "5"]);
     let gone = |pieces: &mut Pieces| {
         fs::remove_file(pieces.project.path("app.blob")).expect("it is there");
         pieces.project.write("app.blob2", b"");
     };
-    check(
+    refused(
         &gone,
         &[LAYOUT],
         &["cannot open `app.blob`, which is to hold `sha256:"],
     );
-    check(
+}
+
+#[test]
+fn what_is_wrong_with_lines_is_said_and_nothing_is_left() {
+    let archive = r#"{"output":"docker-archive","file":"app.tar"}"#;
+    let replaced = |from: &'static str, to: &'static str| {
+        move |pieces: &mut Pieces| pieces.lines = pieces.lines.replacen(from, to, 1)
+    };
+    let nothing = |_: &mut Pieces| {};
+    refused(
         &replaced("app.layer", "app.manifest"),
         &[LAYOUT],
         &[
@@ -164,12 +172,12 @@ fn what_is_wrong_with_parts_is_said_and_nothing_is_left() {
             "`layer_metadata`: expected `1`",
         ],
     );
-    check(
+    refused(
         &replaced("app.descriptor", "app.manifest"),
         &[LAYOUT],
         &["`app.manifest` holds no descriptor"],
     );
-    check(
+    refused(
         &replaced("\"document\"", "\"documnet\""),
         &[LAYOUT],
         &[
@@ -177,28 +185,28 @@ fn what_is_wrong_with_parts_is_said_and_nothing_is_left() {
             "no kind `documnet` of part is known: did you mean `document`?",
         ],
     );
-    check(
+    refused(
         &replaced("\"metadata\"", "\"metdata\""),
         &[LAYOUT],
         &["line 5: unknown field `metdata`: did you mean `metadata`?"],
     );
-    check(
+    refused(
         &nothing,
         &[NAME],
         &["expected one output of `layout`", "found 0"],
     );
-    check(&nothing, &[LAYOUT, archive], &["found 2"]);
-    check(
+    refused(&nothing, &[LAYOUT, archive], &["found 2"]);
+    refused(
         &nothing,
         &[archive, r#"{"name":"no NAME"}"#],
         &["`no NAME` cannot name an image of a docker archive"],
     );
-    check(
+    refused(
         &nothing,
         &[LAYOUT, r#"{"name":""}"#],
         &["a `name` is empty"],
     );
-    check(
+    refused(
         &nothing,
         &[LAYOUT, r#"{"part":"source","reference":"ocl:x"}"#],
         &["`ocl:x` is no location"],

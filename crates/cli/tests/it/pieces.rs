@@ -58,7 +58,7 @@ impl Pieces {
             format!(r#"{{"output":"manifest","file":"{name}.manifest"}}"#),
             format!(r#"{{"output":"descriptor","file":"{name}.descriptor"}}"#),
             format!(
-                r#"{{"plan":"image","version":1{members},"annotations":{{"kind":"test"}},"config":{{"user":"65532","entrypoint":["/app/{}"],"labels":{{"team":"casks"}}}}}}"#,
+                r#"{{"plan":"image","version":1{members},"annotations":{{"kind":"test"}},"config":{{"user":"65532","entrypoint":["/app/{}"],"env":{{"A":"b=c"}},"labels":{{"team":"casks"}}}}}}"#,
                 self.program
             ),
         ];

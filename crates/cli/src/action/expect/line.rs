@@ -81,10 +81,7 @@ pub(crate) fn read(fields: &mut Fields) -> Result<(u64, Expectation), PlanError>
     let kind = fields.string(LINE)?.unwrap_or_default();
     let expectation = match kind.as_str() {
         "config" => {
-            let config = fields.read("config", |at, json| match json {
-                Json::Object(_) => Ok(json),
-                other => Err(at.expected("an object", &other)),
-            })?;
+            let config = fields.read("config", config)?;
             Expectation::Config(fields.need(
                 "config",
                 config,
@@ -121,6 +118,20 @@ pub(crate) fn read(fields: &mut Fields) -> Result<(u64, Expectation), PlanError>
         }
     };
     Ok((line, expectation))
+}
+
+/// An object, in which the environment may be one too, of strings and `null`.
+fn config(at: At<'_>, json: Json) -> Result<Json, PlanError> {
+    let Json::Object(members) = &json else {
+        return Err(at.expected("an object", &json));
+    };
+    if let Some(Json::Object(variables)) = members.get("Env") {
+        let is_value = |value: &&Json| !matches!(value, Json::String(_) | Json::Null);
+        if let Some(other) = variables.values().find(is_value) {
+            return Err(at.expected("strings and `null` in `Env`", other));
+        }
+    }
+    Ok(json)
 }
 
 fn bound(fields: &mut Fields) -> Result<Bound, PlanError> {
