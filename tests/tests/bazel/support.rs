@@ -59,7 +59,7 @@ pub(crate) type Turn = MutexGuard<'static, Workspace<'static>>;
 /// With what every workspace of the tests is told: where the rules lie.
 pub(crate) fn in_tests(workspace: Workspace<'static>) -> Workspace<'static> {
     let rules = format!("--override_module=cooperage={}", repository().display());
-    workspace.with_flags([rules, "--spawn_strategy=linux-sandbox".to_owned()])
+    workspace.with_flags([rules])
 }
 
 /// The workspace of `bazel/tests` with all that it lacks in the repository.
