@@ -94,10 +94,12 @@ fn push_base(directory: &std::path::Path, registry: &Registry) -> (String, Vec<S
         let digest = |it: &Value| it["digest"].as_str().expect("a digest is text").to_owned();
         list.iter().map(digest).collect::<Vec<_>>()
     };
-    let layers = digests(&index, "manifests").into_iter().flat_map(|manifest| {
-        let (_, manifest) = registry.manifest("base", &manifest).expect("it is there");
-        digests(&manifest, "layers")
-    });
+    let layers = digests(&index, "manifests")
+        .into_iter()
+        .flat_map(|manifest| {
+            let (_, manifest) = registry.manifest("base", &manifest).expect("it is there");
+            digests(&manifest, "layers")
+        });
     let mut layers: Vec<_> = layers.collect();
     layers.dedup();
     (digest, layers)

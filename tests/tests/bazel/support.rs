@@ -86,15 +86,15 @@ pub(crate) fn place_tool(directory: &Path) {
 /// Makes a new directory `base` a layout with an image of each of two platforms.
 pub(crate) fn write_base(base: &Path) {
     let plan = base.with_extension("plan");
-    let platforms = ["linux/amd64", "linux/arm64"];
-    let mut text = String::from("{\"plan\":\"index\",\"version\":1}\n");
-    for platform in platforms {
-        text += &format!(
+    let image = |platform: &str| {
+        format!(
             "{{\"image\":{{\"platform\":\"{platform}\",\"config\":{{\"env\":{{\"BASE\":\"1\"}}}}}}}}\n\
              {{\"layer\":{{\"name\":\"base\"}}}}\n\
              {{\"path\":\"etc/base.txt\",\"text\":\"base\\n\",\"mode\":\"0644\"}}\n"
-        );
-    }
+        )
+    };
+    let images = ["linux/amd64", "linux/arm64"].map(image).concat();
+    let text = format!("{{\"plan\":\"index\",\"version\":1}}\n{images}");
     fs::write(&plan, text).expect("a file can be written");
     let mut command = Command::new(tool());
     command.arg("build").arg(&plan).arg("--output");

@@ -33,11 +33,12 @@ fn write_workspace(directory: &Path, tag: &str) {
 /// The tool in the repository that Bazel keeps it in.
 fn kept(workspace: &Workspace<'_>) -> PathBuf {
     let external = workspace.base().join("external");
-    let mut tools = fs::read_dir(&external)
-        .expect("there are repositories")
-        .map(|entry| entry.expect("it can be listed").path())
-        .filter(|path| path.to_string_lossy().ends_with("cooperage_host"))
-        .map(|path| path.join("cooperage"));
+    // Of several versions of Bazel, each with names of its own.
+    let names = ["~~cooperage~", "++cooperage+"].map(|of| format!("cooperage{of}cooperage_host"));
+    let mut tools = names
+        .iter()
+        .map(|name| external.join(name).join("cooperage"))
+        .filter(|path| path.exists());
     tools.next().expect("the tool's repository is there")
 }
 
