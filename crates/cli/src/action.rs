@@ -144,17 +144,39 @@ pub(crate) struct ActionArgs {
     persistent_worker: bool,
 }
 
+const EXAMPLE: &str = r#"  {"action":"layer","version":1}
+  {"output":"blob","file":"app.blob"}
+  {"output":"metadata","file":"app.json"}
+  {"plan":"layer","version":1,"name":"app"}
+  {"path":"app/server","file":"target/release/server","mode":"0755"}
+
+docs/actions.md describes every line."#;
+
 /// What `--help` says of the actions.
 fn manual() -> String {
     use std::fmt::Write as _;
     let mut text = String::from("Actions:\n");
     for action in ACTIONS {
         let _ = writeln!(text, "  {:<10} {}", action.name, action.about);
-        if !action.outputs.is_empty() {
-            let _ = writeln!(text, "{:13}outputs: {}", "", action.outputs.join(", "));
+        for (what, names) in [
+            ("outputs", action.outputs),
+            ("inputs", action.inputs),
+            ("lines", action.lines),
+        ] {
+            if !names.is_empty() {
+                let _ = writeln!(text, "{:13}{what}: {}", "", names.join(", "));
+            }
+        }
+        let plan = match action.plan {
+            PlanKind::None => "",
+            PlanKind::Layer => "layer",
+            PlanKind::Image => "image",
+        };
+        if !plan.is_empty() {
+            let _ = writeln!(text, "{:13}plan: {plan}", "");
         }
     }
-    text
+    text + "\nA request, line by line:\n" + EXAMPLE
 }
 
 /// Runs what the command line asks for, if it is an action, before anything is made that only

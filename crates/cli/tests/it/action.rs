@@ -281,3 +281,53 @@ fn faulty_values_and_stamps_are_named() {
     let ran = project.run(&["action", "@request"]);
     ran.fails(&["`env`: line 2: expected `KEY=VALUE`, found `=2`"]);
 }
+
+const PAGE: &str = include_str!("../../../../docs/actions.md");
+
+#[test]
+fn the_page_has_every_action_with_its_outputs_inputs_and_lines() {
+    let help = Project::new().run(&["action", "--help"]).exits(0).text();
+    let actions = help.split("Actions:\n").nth(1).expect("a list of actions");
+    let actions = actions.split("\n\n").next().expect("its end");
+    let (mut section, mut found) = ("", 0);
+    for line in actions.lines() {
+        match line.trim().split_once(": ") {
+            Some((what @ ("outputs" | "inputs" | "lines"), names)) => {
+                for name in names.split(", ") {
+                    let written = match what {
+                        "lines" => format!("{{\"{name}\":"),
+                        _ => format!("`{name}`"),
+                    };
+                    assert!(
+                        section.contains(&written),
+                        "`{written}` is not in:\n{section}"
+                    );
+                    found += 1;
+                }
+            }
+            Some(("plan", kind)) => assert!(section.contains(&format!("{kind} plan")), "{section}"),
+            _ => {
+                let name = line.split_whitespace().next().expect("a name");
+                let parts = PAGE.split(&format!("\n### `{name}`\n")).nth(1);
+                let part = parts.unwrap_or_else(|| panic!("`{name}` has no section"));
+                section = part.split("\n#").next().expect("it begins");
+            }
+        }
+    }
+    assert!(found > 30, "only {found} words were found");
+}
+
+#[test]
+fn the_example_of_the_page_is_a_request() {
+    let project = Project::new();
+    project.write("server", "x");
+    let example = PAGE
+        .split("```jsonl\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let example = example
+        .expect("an example")
+        .replace("target/release/server", "server");
+    act(&project, &example);
+    assert!(project.names().contains(&"app.blob".to_owned()));
+}
