@@ -2,7 +2,7 @@
 
 use crate::support::Project;
 
-const LAYER: &str = r#"{"action":"layer","version":1}
+pub(crate) const LAYER: &str = r#"{"action":"layer","version":1}
 {"output":"blob","file":"l.blob"}
 {"output":"metadata","file":"l.json"}
 {"plan":"layer","version":1,"name":"lower"}
@@ -10,7 +10,7 @@ const LAYER: &str = r#"{"action":"layer","version":1}
 {"path":"etc/keep","text":"kept\n","mode":"0644","uid":5,"gid":6}
 "#;
 
-const IMAGE: &str = r#"{"action":"image","version":1}
+pub(crate) const IMAGE: &str = r#"{"action":"image","version":1}
 {"output":"config","file":"c.json"}
 {"output":"manifest","file":"m.json"}
 {"output":"descriptor","file":"d.json"}

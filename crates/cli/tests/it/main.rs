@@ -12,6 +12,7 @@ mod cost;
 #[cfg(unix)]
 mod daemon;
 mod docs;
+mod launcher;
 mod layers;
 mod look;
 #[cfg(unix)]
