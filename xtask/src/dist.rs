@@ -1,6 +1,7 @@
 //! The command as others download it: `cargo xtask dist`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let name = file_name(platform);
         let sha256 = Digest::of(bytes).encoded().to_owned();
         write_program(&output.join(&name), bytes)?;
-        sums += &format!("{sha256}  {name}\n");
+        let _ = writeln!(sums, "{sha256}  {name}");
         let url = format!("{}/{name}", place.trim_end_matches('/'));
         binaries.insert(platform, json!({"url": url, "sha256": sha256}));
         println!("{name}  {} bytes  {sha256}", bytes.len());

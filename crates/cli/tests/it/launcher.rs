@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cooperage_testkit::program::{self, Ran};
@@ -75,23 +75,25 @@ fn manifest(project: &Project, name: &str, more: &str) {
     project.write(name, lines + more);
 }
 
+/// A program, and variables that it gets.
+type Prepared = (String, Vec<(&'static str, PathBuf)>);
+
 #[test]
 fn runfiles_are_found_wherever_they_lie() {
-    let check =
-        |prepare: &dyn Fn(&Project) -> (String, Vec<(&'static str, std::path::PathBuf)>)| {
-            let project = project();
-            let (name, vars) = prepare(&project);
-            let vars: Vec<_> = vars
-                .iter()
-                .map(|(name, path)| (*name, path.as_path()))
-                .collect();
-            start(&project, &name, &[], &vars)
-                .exits(0)
-                .says(&["app.tar"]);
-            let digest = project.read_json("parts/d.json")["digest"].clone();
-            let found = project.digest("oci-archive:user/app.tar:app:1");
-            assert_eq!(digest, found.as_str());
-        };
+    let check = |prepare: &dyn Fn(&Project) -> Prepared| {
+        let project = project();
+        let (name, vars) = prepare(&project);
+        let vars: Vec<_> = vars
+            .iter()
+            .map(|(name, path)| (*name, path.as_path()))
+            .collect();
+        start(&project, &name, &[], &vars)
+            .exits(0)
+            .says(&["app.tar"]);
+        let digest = project.read_json("parts/d.json")["digest"].clone();
+        let found = project.digest("oci-archive:user/app.tar:app:1");
+        assert_eq!(digest, found.as_str());
+    };
     check(&|project| {
         launcher(project, "bin/push", Some(PUSH));
         tree(project, "elsewhere");

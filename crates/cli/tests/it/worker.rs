@@ -82,7 +82,7 @@ fn many_requests_at_once_make_what_each_makes_alone() {
     }
     // Every third one in a sandbox of its own.
     let sandbox = |number: usize| {
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             names[number].as_str()
         } else {
             ""
