@@ -10,13 +10,13 @@ visibility(["//bazel"])
 def _image_load_impl(ctx):
     info = image_of(ctx.attr.image)
     request = new_request(ctx, "load")
-    status = add_stamp(ctx, request, ctx.attr.names, launcher = True)
+    status = add_stamp(ctx, request, ctx.attr.names)
     for name in ctx.attr.names:
         add_line(request, {"name": name})
     if ctx.attr.platform:
         add_line(request, {"platform": ctx.attr.platform})
-    add_documents(request, info, launcher = True)
-    add_blobs(request, info, launcher = True)
+    add_documents(request, info)
+    add_blobs(request, info)
     add_sources(request, info)
     files = depset([info.descriptor] + status, transitive = [info.files])
     return [declare_launcher(ctx, launcher_tool(ctx), request, files)]

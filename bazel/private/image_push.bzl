@@ -14,15 +14,15 @@ def _image_push_impl(ctx):
         fail("{}: `remote_tags` is given without a `repository`".format(shown(ctx.label)))
     request = new_request(ctx, "push")
     values = [ctx.attr.repository] + ctx.attr.remote_tags + ctx.attr.destinations
-    status = add_stamp(ctx, request, values, launcher = True)
+    status = add_stamp(ctx, request, values)
     if ctx.attr.repository:
         add_line(request, {"repository": ctx.attr.repository})
     for name in ctx.attr.remote_tags:
         add_line(request, {"name": name})
     for destination in ctx.attr.destinations:
         add_line(request, {"to": destination})
-    add_documents(request, info, launcher = True)
-    add_blobs(request, info, launcher = True)
+    add_documents(request, info)
+    add_blobs(request, info)
     add_sources(request, info)
     files = depset([info.descriptor] + status, transitive = [info.files])
     return [declare_launcher(ctx, launcher_tool(ctx), request, files)]

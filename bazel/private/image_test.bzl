@@ -81,10 +81,10 @@ def _image_test_impl(ctx):
     for line in lines + file_lines:
         add_line(request, line)
     if file_lines:
-        files = add_everything(request, info, launcher = True)
+        files = add_everything(request, info)
     else:
         # The documents say all that is asked: no layer is built for it, and none fetched.
-        add_documents(request, info, launcher = True)
+        add_documents(request, info)
         files = depset([info.descriptor], transitive = [info.documents])
     tool = ctx.exec_groups["test"].toolchains[TOOLCHAIN_TYPE].files_to_run.executable
     return [declare_launcher(ctx, tool, request, files)]

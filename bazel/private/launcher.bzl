@@ -55,11 +55,15 @@ def declare_launcher(ctx, tool, request, files):
         output = text,
         content = request,
     )
+
+    # Each file lies in the runfiles where it lies in the execution root: an image of several
+    # platforms has files that differ in their configuration alone, which have one place otherwise.
+    # These are the documents and layers of an image, never the files of a layer: the list is short.
     return DefaultInfo(
         executable = program,
         files = depset([program]),
         runfiles = ctx.runfiles(
             [text, tool],
-            transitive_files = files,
+            root_symlinks = {file.path: file for file in files.to_list()},
         ),
     )

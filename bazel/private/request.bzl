@@ -20,21 +20,6 @@ _REQUIREMENTS = {
 def _file_line(line):
     return '{"%s":"%s","file":%s}' % (line.key, line.value, json.encode(line.file.path))
 
-def _launcher_file_line(line):
-    return '{"%s":"%s","file":%s}' % (line.key, line.value, json.encode(runfiles_path(line.file)))
-
-def runfiles_path(file):
-    """Where a file lies in a runfiles tree.
-
-    Args:
-      file: a File.
-
-    Returns:
-      Its path from the tree's root.
-    """
-    path = file.short_path
-    return path[3:] if path.startswith("../") else "_main/" + path
-
 def new_request(ctx, action):
     """Begins a request.
 
@@ -60,7 +45,7 @@ def add_line(lines, value):
     """
     lines.add(json.encode(value))
 
-def add_file(lines, key, value, file, launcher = False):
+def add_file(lines, key, value, file):
     """Adds a line that names a file.
 
     Args:
@@ -68,12 +53,11 @@ def add_file(lines, key, value, file, launcher = False):
       key: `output`, `input` or `part`.
       value: what the file is.
       file: the File.
-      launcher: whether the file is named by its path in the runfiles.
     """
     lines.add_all(
         [struct(file = file, key = key, value = value)],
         expand_directories = False,
-        map_each = _launcher_file_line if launcher else _file_line,
+        map_each = _file_line,
     )
 
 def run_request(ctx, mnemonic, lines, inputs, outputs, message, requirements = {}, use_default_shell_env = False):

@@ -46,14 +46,13 @@ def _is_stamped(ctx, values):
             return True
     return False
 
-def add_stamp(ctx, lines, values, launcher = False):
+def add_stamp(ctx, lines, values):
     """Says where the workspace status lies, if it is wanted.
 
     Args:
       ctx: the context of a rule with STAMP_ATTRS.
       lines: Args of a request.
       values: list of the strings that may ask for it.
-      launcher: whether files are named by their paths in the runfiles.
 
     Returns:
       list of File: those that lines name.
@@ -65,5 +64,5 @@ def add_stamp(ctx, lines, values, launcher = False):
         ctx.version_file,
     ]
     for file in files:
-        add_file(lines, "input", "stamp", file, launcher)
+        add_file(lines, "input", "stamp", file)
     return files
