@@ -30,6 +30,9 @@ def _config(ctx):
             config[member] = {item: {} for item in getattr(ctx.attr, attribute)}
     for member in ctx.attr.unset:
         config[_CONFIG.get(member, member)] = None
+    if ctx.attr.env:
+        # As an object: these among others.
+        config["Env"] = ctx.attr.env
     return config
 
 def _expectations(ctx):
@@ -39,8 +42,6 @@ def _expectations(ctx):
         lines.append({"config": config, "expect": "config"})
     for platform in ctx.attr.platforms:
         lines.append({"expect": "platform", "platform": platform})
-    for name, value in ctx.attr.env.items():
-        lines.append({"expect": "env", "name": name, "value": value})
     for name, value in ctx.attr.labels.items():
         lines.append({"expect": "label", "name": name, "value": value})
     for name, value in ctx.attr.annotations.items():
