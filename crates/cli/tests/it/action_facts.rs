@@ -42,6 +42,8 @@ fn what_a_base_lacks_is_listed() {
         "needs the loader",
     ]);
     assert!(!pieces.project.path("report").exists());
+    let documents = r#","base":{"manifest":"app.manifest","config":"app.config"}"#;
+    check(&pieces, documents, input, &program()).fails(&["the base `app.manifest` lacks"]);
     // Of a plan without programs nothing is asked.
     let text = "{\"layer\":{}}\n{\"path\":\"x\",\"text\":\"x\",\"mode\":\"0644\"}";
     check(&pieces, base, input, text).silent();

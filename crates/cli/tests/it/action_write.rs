@@ -394,6 +394,11 @@ fn documents_and_blobs_come_from_a_registry() {
     };
     let size = layer["size"].as_u64().expect("a size");
     fetch(digest, size).silent();
+    // As in a sandbox: with no home, no cache and nobody's login.
+    fs::remove_file(project.path("fetched")).expect("it is there");
+    let mut command = project.command();
+    command.env_clear().args(["action", "@request"]);
+    cooperage_testkit::program::run(&mut command, b"").silent();
     assert_eq!(project.read("fetched"), project.read("app.blob"));
     fs::remove_file(project.path("fetched")).expect("it is there");
     let before = project.names();
