@@ -15,6 +15,8 @@ pub struct Spawn {
     pub runner: String,
     /// Its outputs, each with its digest; those of a directory are its files.
     pub outputs: BTreeMap<String, String>,
+    /// How long all outputs are together, in bytes.
+    pub bytes: u64,
     /// Its inputs, by name.
     pub inputs: Vec<String>,
     /// Its command line.
@@ -41,6 +43,9 @@ pub(super) fn read(bytes: &[u8]) -> Vec<Spawn> {
             outputs: list(&spawn["actualOutputs"])
                 .map(|output| (text(&output["path"]), text(&output["digest"]["hash"])))
                 .collect(),
+            bytes: list(&spawn["actualOutputs"])
+                .filter_map(|output| text(&output["digest"]["sizeBytes"]).parse::<u64>().ok())
+                .sum(),
             inputs: list(&spawn["inputs"])
                 .map(|input| text(&input["path"]))
                 .collect(),
@@ -73,6 +78,7 @@ mod tests {
         assert_eq!(spawns.len(), 2);
         assert!(spawns[0].is_ours() && !spawns[1].is_ours());
         assert_eq!(spawns[0].outputs["out/l"], "5f");
+        assert_eq!(spawns[0].bytes, 1);
         assert_eq!(spawns[0].arguments, ["tool", "@params"]);
     }
 }
