@@ -279,13 +279,6 @@ fn differences(expectation: &Expectation, image: &Base, tree: &Tree) -> Result<V
             };
             difference(same, || (format!("{expected} layers"), found.to_string()))
         }
-        Expectation::Env { name, value } => {
-            let found = config.config.env.iter().find_map(|pair| {
-                let (key, value) = pair.split_once('=')?;
-                (key == name).then(|| value.to_owned())
-            });
-            of_text("variable", name, value.as_ref(), found.as_ref())
-        }
         Expectation::Label { name, value } => of_text(
             "label",
             name,

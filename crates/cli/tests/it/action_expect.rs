@@ -78,20 +78,6 @@ fn the_config_is_compared_by_value() {
     );
     check(
         &pieces,
-        r#"{"expect":"env","name":"A","value":"b=c"}"#,
-        r#"{"expect":"env","name":"A","value":"b"}"#,
-        "variable `A` to be `b`",
-        "`b=c`",
-    );
-    check(
-        &pieces,
-        r#"{"expect":"env","name":"B","value":null}"#,
-        r#"{"expect":"env","name":"A","value":null}"#,
-        "no variable `A`",
-        "`b=c`",
-    );
-    check(
-        &pieces,
         r#"{"expect":"label","name":"team","value":"casks"}"#,
         r#"{"expect":"label","name":"team","value":"vats"}"#,
         "label `team` to be `vats`",

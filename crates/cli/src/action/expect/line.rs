@@ -11,14 +11,13 @@ use super::documents;
 /// What such lines are known by.
 pub(crate) const LINE: &str = "expect";
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 8] = [
     "config",
     "platform",
     "file",
     "absent",
     "size",
     "layers",
-    "env",
     "label",
     "annotation",
 ];
@@ -47,11 +46,6 @@ pub(crate) enum Expectation {
         max: u64,
     },
     Layers(Bound),
-    /// An environment variable; without a value it must not be there.
-    Env {
-        name: String,
-        value: Option<String>,
-    },
     /// Without a value it must not be there.
     Label {
         name: String,
@@ -109,10 +103,6 @@ pub(crate) fn read(fields: &mut Fields) -> Result<(u64, Expectation), PlanError>
             Expectation::Size { max }
         }
         "layers" => Expectation::Layers(bound(fields)?),
-        "env" => {
-            let (name, value) = named(fields)?;
-            Expectation::Env { name, value }
-        }
         "label" => {
             let (name, value) = named(fields)?;
             Expectation::Label { name, value }
