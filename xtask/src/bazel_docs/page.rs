@@ -126,13 +126,11 @@ impl Files<'_> {
 
 /// The file that a label of a `load` names.
 fn path_of(label: &str, from: &str) -> String {
-    match label.strip_prefix("//") {
-        Some(rest) => rest.replace(':', "/"),
-        None => {
-            let directory = from.rsplit_once('/').map_or("", |(directory, _)| directory);
-            format!("{directory}/{}", label.trim_start_matches(':'))
-        }
+    if let Some(rest) = label.strip_prefix("//") {
+        return rest.replace(':', "/");
     }
+    let directory = from.rsplit_once('/').map_or("", |(directory, _)| directory);
+    format!("{directory}/{}", label.trim_start_matches(':'))
 }
 
 /// Everything that is public, in the order of the page.
