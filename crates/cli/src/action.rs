@@ -36,6 +36,7 @@ use clap::Args;
 
 pub(crate) use self::base::Base;
 pub(crate) use self::request::Request;
+use crate::args::EXIT_CODES;
 use crate::context::{Context, Outcome};
 use crate::error::Hinted;
 use crate::files::Staged;
@@ -176,7 +177,7 @@ fn manual() -> String {
             let _ = writeln!(text, "{:13}plan: {plan}", "");
         }
     }
-    text + "\nA request, line by line:\n" + EXAMPLE
+    text + "\nA request, line by line:\n" + EXAMPLE + "\n" + EXIT_CODES
 }
 
 /// Runs what the command line asks for, if it is an action, before anything is made that only
