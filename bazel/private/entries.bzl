@@ -124,6 +124,7 @@ def _at(path, file, mode, entry, expander):
     """A file, or all that lies below a directory."""
     if not file.is_directory:
         return [_line(path, file, mode, entry)]
+    mode = "0644"
     below = path + "/" if path else ""
     return [_line(below + child.tree_relative_path, child, mode, entry) for child in expander.expand(file)]
 
@@ -186,10 +187,19 @@ def _program_lines(entry, expander):
         lines.append(_line(tree + "_repo_mapping", entry.repo_mapping, "0644", entry))
     return lines
 
+# Directories of programs, and what scripts are called that are run as such.
+_PROGRAM_DIRECTORIES = [
+    "bin",
+    "libexec",
+    "sbin",
+]
+
 def _runfile_mode(file, entry):
     """Whether a file runs, by what its name says: no rule tells of files it hands on."""
     if file == entry.executable:
         return "0755"
-    if file.is_source or file.is_directory:
-        return "0644"
-    return "0755" if file.basename == file.owner.name.rpartition("/")[2] else "0644"
+    if not file.is_source and file.basename == file.owner.name.rpartition("/")[2]:
+        return "0755"
+    if file.basename.endswith(".sh") or file.dirname.rpartition("/")[2] in _PROGRAM_DIRECTORIES:
+        return "0755"
+    return "0644"

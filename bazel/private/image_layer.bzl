@@ -139,8 +139,9 @@ at), empty files, shared libraries under `_solib_*`, other repositories and `_re
 programs and runfiles libraries find all of it by `argv[0]`. A path that ends in `/` is a directory
 that the program goes into.
 
-In the tree a generated file that is named as its target is 0755, all else 0644: a program that lies
-there as a file of another repository is named in `modes`.""",
+No rule says of the files it hands on which of them run. In the tree 0755 is what a target made that
+is named as it, what lies in a directory `bin`, `sbin` or `libexec`, and what ends in `.sh`; all else
+is 0644, and other programs are named in `modes`. What `--legacy_external_runfiles` adds is left out.""",
         ),
         "directories": attr.string_list(
             doc = "Directories that are there even if nothing lies in them, 0755. Empty directories of a tree artifact are named here too: Bazel shows them to no action.",

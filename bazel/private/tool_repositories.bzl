@@ -81,6 +81,7 @@ def _source_tool_impl(rctx):
             "--release",
             "--locked",
             "--package=cooperage-cli",
+            "--bin=cooperage",
             "--target-dir=" + str(target),
             "--config=profile.release.strip=true",
         ],
