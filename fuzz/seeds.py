@@ -339,7 +339,7 @@ def plans():
                    "config": {"user": "1", "env": {"*": None, "A": "b", "C": None}, "entrypoint": ["x"], "cmd": None, "exposed_ports": ["80"], "volumes": {"/a": True},
                               "labels": None, "stop_signal": "9", "healthcheck": {"test": ["NONE"], "interval": 1}}}},
         {"layer": {"name": "n", "created_by": "c", "annotations": {"x": "y"}}}, {"path": "a", "text": "é"}, {"layer": {"tar": "layer.tar"}},
-        {"image": {"platform": "linux/amd64"}},
+        {"image": {"platform": "linux/amd64", "base": {"manifest": "m.json", "config": "c.json"}}},
     ]))
 
 
