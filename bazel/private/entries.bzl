@@ -124,9 +124,16 @@ def _at(path, file, mode, entry, expander):
     """A file, or all that lies below a directory."""
     if not file.is_directory:
         return [_line(path, file, mode, entry)]
-    mode = "0644"
     below = path + "/" if path else ""
-    return [_line(below + child.tree_relative_path, child, mode, entry) for child in expander.expand(file)]
+    return [
+        _line(
+            below + child.tree_relative_path,
+            child,
+            _mode_by_path(below + child.tree_relative_path) if entry.kind == _PROGRAM else "0644",
+            entry,
+        )
+        for child in expander.expand(file)
+    ]
 
 def _file_lines(entry, expander):
     lines = []
@@ -200,6 +207,8 @@ def _runfile_mode(file, entry):
         return "0755"
     if not file.is_source and file.basename == file.owner.name.rpartition("/")[2]:
         return "0755"
-    if file.basename.endswith(".sh") or file.dirname.rpartition("/")[2] in _PROGRAM_DIRECTORIES:
-        return "0755"
-    return "0644"
+    return _mode_by_path(file.short_path)
+
+def _mode_by_path(path):
+    directory = path.rpartition("/")[0].rpartition("/")[2]
+    return "0755" if path.endswith(".sh") or directory in _PROGRAM_DIRECTORIES else "0644"
