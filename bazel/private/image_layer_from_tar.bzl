@@ -13,6 +13,7 @@ def _image_layer_from_tar_impl(ctx):
         inputs = depset([ctx.file.tar]),
         tar = ctx.file.tar,
         members = {"form": ctx.attr.form},
+        is_encoded = ctx.attr.form in ("canonical", "recompress"),
     )
 
 image_layer_from_tar = rule(
@@ -23,7 +24,7 @@ image_layer_from_tar = rule(
             default = "recompress",
             doc = """What becomes of it.
 
-- `keep`: its bytes are the layer, as they are; `compression` and `level` mean nothing.
+- `keep`: its bytes are the layer, as they are; `compression` and `level` mean nothing, nor for the next.
 - `uncompress`: the tar inside, as it is, stored as it is.
 - `recompress`: the tar inside, as it is, compressed as `compression` says.
 - `canonical`: its entries in the order and form of `image_layer`, so that two tars of the same files are one layer.""",

@@ -2,6 +2,7 @@
 
 load(":parts.bzl", "IMAGE_PROVIDERS", "image_of")
 load(":paths.bzl", "shown")
+load(":platforms.bzl", "normal_platform")
 load(":providers.bzl", "ImageIndexInfo")
 load(":stamp.bzl", "STAMP_ATTRS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE")
@@ -34,11 +35,26 @@ image_layout = rule(
     toolchains = [TOOLCHAIN_TYPE],
 )
 
-def _image_tarball_impl(ctx):
-    if ctx.attr.platform and ImageIndexInfo not in ctx.attr.image:
-        fail("{}: `platform` is given, but {} is one image and no index".format(shown(ctx.label), shown(ctx.attr.image.label)))
+def _check_platform(ctx):
+    """Whether it is one image that a docker archive is to hold."""
     if ctx.attr.platform and ctx.attr.format == "oci":
         fail("{}: `platform` is given, but an OCI archive holds all platforms".format(shown(ctx.label)))
+    if ImageIndexInfo not in ctx.attr.image:
+        if ctx.attr.platform:
+            fail("{}: `platform` is given, but {} is one image and no index".format(shown(ctx.label), shown(ctx.attr.image.label)))
+        return
+    platforms = [image.platform for image in ctx.attr.image[ImageIndexInfo].images]
+    wanted = normal_platform(ctx.attr.platform)
+    if ctx.attr.format == "docker" and len(platforms) > 1 and wanted not in [normal_platform(one) for one in platforms]:
+        fail("{}: a docker archive holds one image: `platform` is `{}`, expected one that {} has: {}".format(
+            shown(ctx.label),
+            ctx.attr.platform,
+            shown(ctx.attr.image.label),
+            ", ".join(["`" + one + "`" for one in platforms]),
+        ))
+
+def _image_tarball_impl(ctx):
+    _check_platform(ctx)
     archive = declare_write(
         ctx,
         image_of(ctx.attr.image),

@@ -42,11 +42,12 @@ LAYER_ATTRS = {
     ),
 }
 
-def layer_members(ctx):
+def layer_members(ctx, is_encoded):
     """The layer's own members, as plans have them.
 
     Args:
       ctx: the context of a rule with LAYER_ATTRS.
+      is_encoded: whether its bytes are made here, and not taken over.
 
     Returns:
       A dict.
@@ -55,12 +56,13 @@ def layer_members(ctx):
     level = ctx.attr.level or default_level
     if level < 0 or level > highest:
         fail("{}: `level` is {}, expected 0 to {} with `{}`".format(shown(ctx.label), level, highest, ctx.attr.compression))
-    members = {
-        "block_size": block_size,
-        "encoder": encoder,
-        "level": level,
-        "name": ctx.attr.layer_name or ctx.label.name,
-    }
+    members = {"name": ctx.attr.layer_name or ctx.label.name}
+    if is_encoded:
+        members.update({
+            "block_size": block_size,
+            "encoder": encoder,
+            "level": level,
+        })
     for name in ["annotations", "comment", "created_by"]:
         value = getattr(ctx.attr, name)
         if value:
@@ -90,7 +92,7 @@ def _add_content(lines, plan):
     lines.add_all(plan.lines)
     add_entries(lines, plan.entries)
 
-def make_layer(ctx, inputs, entries = [], lines = [], tar = None, members = {}):
+def make_layer(ctx, inputs, entries = [], lines = [], tar = None, members = {}, is_encoded = True):
     """Declares a layer and the action that makes it.
 
     Args:
@@ -100,13 +102,14 @@ def make_layer(ctx, inputs, entries = [], lines = [], tar = None, members = {}):
       lines: list of strings, further lines of the plan.
       tar: a File that somebody else made, instead of entries.
       members: further members of the layer.
+      is_encoded: whether its bytes are made here, and not taken over.
 
     Returns:
       Providers.
     """
     blob = ctx.actions.declare_file(ctx.label.name + ".layer.blob")
     metadata = ctx.actions.declare_file(ctx.label.name + ".layer.json")
-    members = layer_members(ctx) | members
+    members = layer_members(ctx, is_encoded) | members
     plan = struct(
         entries = entries,
         inputs = inputs,
