@@ -122,6 +122,8 @@ def plan_members(ctx, platform):
     Returns:
       A dict.
     """
+    if ctx.attr.media_types == "docker" and (ctx.attr.annotations or ctx.attr.annotation_files):
+        fail("{}: `media_types` is `docker`, and manifests of Docker have no annotations".format(shown(ctx.label)))
     members = {
         "config": _config(ctx),
         "media_types": ctx.attr.media_types,
@@ -146,10 +148,14 @@ def _config(ctx):
         value = getattr(ctx.attr, name)
         if value:
             # A list of ports or volumes is what is added to the base's.
-            config[name] = dict(value) if type(value) == "dict" else {item: True for item in value}
+            config[name] = dict(value) if type(value) == "dict" else {_in_full(name, item): True for item in value}
     for text in ctx.attr.unset:
         _unset(ctx, config, text)
     return config
+
+def _in_full(name, item):
+    """A port with its protocol, as images have it."""
+    return item + "/tcp" if name == "exposed_ports" and item != "*" and "/" not in item else item
 
 def _unset(ctx, config, text):
     if text == "author":
@@ -162,6 +168,7 @@ def _unset(ctx, config, text):
             fail("{}: `{}` is set, and in `unset` too".format(shown(ctx.label), name))
         config[name] = None
     elif name in _NAMED and item:
+        item = _in_full(name, item)
         items = config.setdefault(name, {})
         if item in items:
             fail("{}: `{}` has `{}`, and `unset` too".format(shown(ctx.label), name, item))

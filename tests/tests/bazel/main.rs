@@ -2,6 +2,7 @@
 //! the examples.
 
 mod actions;
+mod attributes;
 mod digests;
 mod engine;
 mod examples;
