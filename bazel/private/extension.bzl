@@ -117,7 +117,7 @@ def _declare_images(mctx):
 def _cooperage_impl(mctx):
     _declare_tools(mctx)
     direct, dev = _declare_images(mctx)
-    own = ["cooperage_host", "cooperage_source", "cooperage_toolchains"] if mctx.modules[0].name == "cooperage" else []
+    own = ["cooperage_host", "cooperage_source", "cooperage_toolchains"] if mctx.modules[0].is_root and mctx.modules[0].name == "cooperage" else []
     return mctx.extension_metadata(
         reproducible = True,
         root_module_direct_deps = own + direct,
