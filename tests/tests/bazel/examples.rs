@@ -68,6 +68,7 @@ fn python() {
 
 /// What takes the place of a toolchain that would be downloaded: the compiler of the machine.
 const LOCAL_RUST: &str = "\
+bazel_dep(name = \"platforms\", version = \"0.0.10\")
 rust.toolchain(edition = \"2021\", versions = [])
 local_rust = use_extension(\"//:local_rust.bzl\", \"local_rust\")
 local_rust.sysroot(path = \"SYSROOT\")

@@ -5,7 +5,7 @@ use std::process::Command;
 use cooperage_testkit::bazel::HttpCache;
 use cooperage_testkit::program::run;
 
-use crate::support::{files, outputs, runners, set_mode, tool, workspace};
+use crate::support::{files, outputs, runners, set_mode, workspace};
 
 /// What the layer holds, whatever Bazel makes of modes and links.
 const EXPECTED: [(&str, &str); 8] = [
@@ -66,6 +66,9 @@ fn names_and_bytes_only() {
         "a layer and its metadata; three documents"
     );
 
+    workspace
+        .run(&["build", "//names:layer"])
+        .expect("it builds");
     let layer = files(&workspace, "//names:layer", &[]);
     let blob = layer
         .iter()
@@ -85,7 +88,6 @@ fn names_and_bytes_only() {
 
 /// Paths and modes of a layer, as GNU tar lists them.
 fn list(layer: &std::path::Path) -> Vec<(String, String)> {
-    let _ = tool();
     let mut command = Command::new("tar");
     command
         .arg("--gzip")

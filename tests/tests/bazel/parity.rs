@@ -49,7 +49,10 @@ fn cargo_and_bazel_give_the_same_digests() {
         .expect("cargo's image has layers");
     let expected_layers: Vec<_> = of_cargo.iter().map(|layer| &layer["digest"]).collect();
     assert_eq!(digests, expected_layers, "layers");
-    assert_eq!(manifest["config"]["digest"], expected["config"], "config");
+    assert_eq!(
+        manifest["config"]["digest"], expected["config_digest"],
+        "config"
+    );
     let descriptor = document(&image, ".descriptor.json");
     assert_eq!(descriptor["digest"], expected["digest"], "manifest");
     let descriptor = document(&files(&workspace, "//:index", &[]), ".descriptor.json");
