@@ -19,7 +19,14 @@ def _images(ctx):
     """All images, and from which label each comes."""
     images = []
     seen = {}
-    for target in ctx.attr.images:
+
+    # In the order of `platforms`: that of `ctx.attr.images` is of the configurations' own.
+    targets = [
+        target
+        for number in range(max(1, len(ctx.attr.platforms)))
+        for target in ctx.split_attr.images.get(str(number), [])
+    ]
+    for target in targets:
         found = target[ImageIndexInfo].images if ImageIndexInfo in target else [target[ImageInfo]]
         for image in found:
             platform = normal_platform(image.platform)
@@ -103,7 +110,7 @@ each of them is built. Output groups as of `image`, without `docker_archive`."""
             doc = "What the index is called in layouts and archives: `app:latest`.",
         ),
         "platforms": attr.label_list(
-            doc = "The platforms that each image is built for; without them the one that the index is built for.",
+            doc = "The platforms that each image is built for, in the order of the index; without them the one that the index is built for.",
             providers = [platform_common.PlatformInfo],
         ),
         "_allowlist_function_transition": attr.label(

@@ -30,10 +30,10 @@ independent = transition(
 
 def _over_platforms(settings, attr):
     if not attr.platforms:
-        return {"": {_PLATFORMS: settings[_PLATFORMS]}}
-    return {str(platform): {_PLATFORMS: [platform]} for platform in attr.platforms}
+        return {"0": {_PLATFORMS: settings[_PLATFORMS]}}
+    return {str(number): {_PLATFORMS: [platform]} for number, platform in enumerate(attr.platforms)}
 
-# For an index: each image once for each platform.
+# For an index: each image once for each platform, by the platform's place in the list.
 over_platforms = transition(
     implementation = _over_platforms,
     inputs = [_PLATFORMS],
