@@ -27,15 +27,17 @@ mod worker;
 mod write;
 
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use cooperage_plan::TreePlanError;
 
 pub(crate) use self::base::Base;
-pub(crate) use self::request::Request;
+pub(crate) use self::request::{Request, RequestError};
 use crate::args::EXIT_CODES;
 use crate::context::{Context, Outcome};
 use crate::error::Hinted;
@@ -245,5 +247,20 @@ fn run_request(request: &Request, setting: &Setting<'_>) -> Result<()> {
         let name = request.action.name;
         bail!("the action `{name}` is for launchers: expected its request beside a program");
     };
-    run(request, setting)
+    run(request, setting).map_err(hinted)
+}
+
+/// What helps with a plan of its own is of no use in a request.
+fn hinted(error: anyhow::Error) -> anyhow::Error {
+    let hint = error.chain().find_map(|cause| match cause.downcast_ref()? {
+        TreePlanError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
+            Some("names in a request start from the working directory, or from `sandboxDir`")
+        }
+        TreePlanError::NoMode { .. } => Some("in a request every entry has a `mode`"),
+        _ => None,
+    });
+    match hint {
+        Some(hint) => Hinted::new(error, hint).into(),
+        None => error,
+    }
 }

@@ -11,6 +11,7 @@ use cooperage_plan::{BuildError, PlanError, TreePlanError};
 use cooperage_tarball::UnpackError;
 use cooperage_transport::FindError;
 
+use crate::action::RequestError;
 use crate::text::printable;
 
 /// An error with advice that only the place where it arose could give.
@@ -85,6 +86,7 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         _ if error.is::<PlanError>() => {
             "docs/plan-format.md describes plans; `cooperage plan check` checks one"
         }
+        _ if error.is::<RequestError>() => "docs/actions.md describes requests, line by line",
         _ => build_hint(error).or_else(|| media_hint(error))?,
     };
     Some(hint.to_owned())
@@ -101,6 +103,9 @@ fn build_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     match error.downcast_ref::<TreePlanError>()? {
         TreePlanError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
             Some("relative names start from the plan's own directory; `--root` names another one")
+        }
+        TreePlanError::Type { found, .. } if *found == "a directory" => {
+            Some("`tree` instead of `file` takes all that lies below a directory")
         }
         TreePlanError::NoMode { .. } => {
             Some("give the entry a `mode`, or leave `--require-modes` out")

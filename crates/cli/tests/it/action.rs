@@ -331,3 +331,36 @@ fn the_example_of_the_page_is_a_request() {
     act(&project, &example);
     assert!(project.names().contains(&"app.blob".to_owned()));
 }
+
+#[test]
+fn hints_are_those_for_requests() {
+    let project = Project::new();
+    std::fs::create_dir(project.path("dir")).expect("a directory");
+    for (entry, hint) in [
+        (
+            r#"{"path":"a","file":"nowhere","mode":"0644"}"#,
+            "names in a request start from the working directory",
+        ),
+        (
+            r#"{"path":"a","file":"dir","mode":"0644"}"#,
+            "`tree` instead of `file` takes all",
+        ),
+        (
+            r#"{"path":"a","text":""}"#,
+            "in a request every entry has a `mode`",
+        ),
+        (
+            r#"{"path":"a","txt":"","mode":"0644"}"#,
+            "docs/actions.md describes requests",
+        ),
+    ] {
+        project.write("request", format!("{LAYER}{entry}\n"));
+        let ran = project.run(&["action", "@request"]).exits(1);
+        let hints: Vec<&str> = ran
+            .err
+            .lines()
+            .filter(|line| line.starts_with("hint: "))
+            .collect();
+        assert!(hints.len() == 1 && hints[0].contains(hint), "{}", ran.err);
+    }
+}
