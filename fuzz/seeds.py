@@ -331,6 +331,7 @@ def plans():
         {"path": "l", "symlink": "a"}, {"path": "h", "hardlink": "a"}, {"path": "d", "dir": True}, {"path": "w", "whiteout": True},
         {"path": "o", "opaque": True}, {"path": "f", "fifo": True}, {"path": "c", "char_device": [1, 3]}, {"path": "b", "block_device": [8, 0]},
         {"runtime": "users"}, {"runtime": "ca-certificates"},
+        {"match": "**/[a-c]", "mode": "0755", "dir_mode": "0700", "gid": 1, "xattrs": {"user.b": "AAE="}},
     ]))
     seed("plan", "index", "\n".join(json.dumps(line) for line in [
         {"plan": "index", "version": 1, "names": ["app:v1"], "annotations": {"a": "b"}, "media_types": "docker"},
@@ -338,7 +339,7 @@ def plans():
                    "config": {"user": "1", "env": {"*": None, "A": "b", "C": None}, "entrypoint": ["x"], "cmd": None, "exposed_ports": ["80"], "volumes": {"/a": True},
                               "labels": None, "stop_signal": "9", "healthcheck": {"test": ["NONE"], "interval": 1}}}},
         {"layer": {"name": "n", "created_by": "c", "annotations": {"x": "y"}}}, {"path": "a", "text": "é"}, {"layer": {"tar": "layer.tar"}},
-        {"image": {"platform": "linux/amd64"}},
+        {"image": {"platform": "linux/amd64", "base": {"manifest": "m.json", "config": "c.json"}}},
     ]))
 
 

@@ -79,6 +79,12 @@ mod imp {
         rustix::process::geteuid().is_root()
     }
 
+    /// Others may reach what lies below a directory, if they know its name.
+    pub(crate) fn let_pass(directory: &Path) {
+        let mode = Permissions::from_mode(0o711);
+        std::fs::set_permissions(directory, mode).expect("the directory is one's own");
+    }
+
     /// Ctrl-C on the terminal no longer reaches the command.
     pub(crate) fn set_apart(command: &mut Command) {
         command.process_group(0);
@@ -118,9 +124,12 @@ mod imp {
         false
     }
 
+    pub(crate) fn let_pass(_: &Path) {}
+
     pub(crate) fn set_apart(_: &mut Command) {}
 }
 
 pub(crate) use imp::{
-    is_root, lock_directory, lock_shared, set_apart, temporary_file, try_lock, unix, xattrs,
+    is_root, let_pass, lock_directory, lock_shared, set_apart, temporary_file, try_lock, unix,
+    xattrs,
 };

@@ -3,6 +3,7 @@
 //! - [`peers`] finds the programs that images must be right for (skopeo, umoci, …) in both of their
 //!   generations, and says aloud when one is missing.
 //! - [`docker`], [`containerd`], [`podman`] and [`registry`] start the real thing and end it again.
+//! - [`bazel`] runs Bazel without a network, and reads its execution log.
 //! - [`faults`] stands between a registry and its client and does what networks and liars do.
 //! - [`tokens`] hands out tokens for a registry, [`certificates`] makes certificates, and
 //!   [`own_registry`] is a small registry of the test kit's own.
@@ -20,6 +21,7 @@ pub mod peers;
 
 pub mod docker;
 
+pub mod bazel;
 pub mod containerd;
 pub mod podman;
 pub mod registry;

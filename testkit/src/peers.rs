@@ -17,14 +17,15 @@ mod program;
 mod requirement;
 pub(crate) mod supervised;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::host;
 use place::Absent;
 
 pub use place::Generation;
-pub(crate) use program::text;
 pub use program::{Failed, Program};
+pub(crate) use program::{finish, text};
 pub use requirement::Requirement;
 
 /// skopeo, told to trust every signature policy.
@@ -100,6 +101,41 @@ pub fn in_modern_root(program: &Path, needs: &[&str]) -> Option<Program> {
     let name = program.file_name()?.to_string_lossy();
     let root = place::root().ok()?;
     Some(Program::inside(&name, &root, program))
+}
+
+/// `BuildGrid`'s program, which the installer takes from `PyPI`.
+pub(crate) fn buildgrid() -> Option<PathBuf> {
+    beside_root("BuildGrid", "buildgrid", "bin/bgd")
+}
+
+/// Bazel's formatter and linter, which the installer takes from npm.
+#[must_use]
+pub fn buildifier() -> Option<Program> {
+    let path = beside_root("buildifier", "buildifier", "node_modules/.bin/buildifier")?;
+    Some(Program::of_machine("buildifier", &path))
+}
+
+/// A program that lies in a directory beside the modern root, or `None` once its absence was
+/// reported.
+fn beside_root(name: &str, directory: &str, program: &str) -> Option<PathBuf> {
+    let directory = place::home().join(directory);
+    if directory.join("stamp").is_file() {
+        return Some(directory.join(program));
+    }
+    let absent = Absent::Missing("is missing".to_owned());
+    Requirement::from_environment().report(name, &absent);
+    None
+}
+
+/// The words that start `program` with the modern root as its root, where it sees `more` of the
+/// machine's directories under their own names.
+pub(crate) fn words_inside(program: &Path, more: &[PathBuf]) -> Option<Vec<OsString>> {
+    let root = place::root().ok()?;
+    Some(
+        Program::inside_seeing("inside", &root, program, more)
+            .words()
+            .to_vec(),
+    )
 }
 
 /// A small Debian in a directory, and packages to change it with.

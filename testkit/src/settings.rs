@@ -23,3 +23,10 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
 pub(crate) fn text(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
+
+/// Where cargo keeps the crates of registries.
+pub(crate) fn cargo_home() -> PathBuf {
+    path("CARGO_HOME")
+        .or_else(|| Some(path("HOME")?.join(".cargo")))
+        .unwrap_or_else(|| PathBuf::from("/root/.cargo"))
+}

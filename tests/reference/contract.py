@@ -22,6 +22,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import stat
 import struct
 import sys
@@ -169,6 +170,40 @@ def add_line(tree, line, root):
     else:
         raise Refused(f"not known here: {line}")
     tree.add(path, entry)
+
+
+def apply_matches(tree, lines):
+    """Attributes by path: of several lines the later one's, member by member."""
+    for line in lines:
+        pattern = re.compile(glob_pattern(line["match"].removeprefix("/").encode()), re.DOTALL)
+        found = [path for path, entry in tree.entries.items() if entry.kind not in ("whiteout", "hardlink") and pattern.fullmatch(path)]
+        check(found, f"nothing matches {line}")
+        for path in found:
+            entry = tree.entries[path]
+            a = given_attributes(line | {"mode": "0"}, 0)
+            set_here = {member: getattr(a, member) for member in ("uid", "gid", "user", "group", "mtime") if member in line}
+            mode = {"dir": line.get("dir_mode"), "symlink": None}.get(entry.kind, line.get("mode"))
+            if mode is not None:
+                set_here["mode"] = int(mode, 8)
+            set_here["xattrs"] = tuple(sorted((dict(entry.attributes.xattrs) | dict(a.xattrs)).items()))
+            tree.entries[path] = entry._replace(attributes=entry.attributes._replace(**set_here))
+
+
+def glob_pattern(glob):
+    """A glob without classes, as a regular expression."""
+    special = {b"*": rb"[^/]*", b"?": rb"[^/]", b"{": rb"(?:", b"}": rb")", b",": rb"|"}
+    out, depth = b"", 0
+    for part in re.findall(rb"\\.|^\*\*/|/\*\*/|/\*\*$|^\*\*$|.", glob, re.DOTALL):
+        check(part != b"[", f"not known here: {glob}")
+        depth += {b"{": 1, b"}": -1}.get(part, 0)
+        deep = {b"**/": rb"(?:.*/)?", b"/**/": rb"/(?:.*/)?", b"/**": rb"/.*", b"**": rb".*"}
+        if part in deep:
+            out += deep[part]
+        elif part in special and (part != b"," or depth):
+            out += special[part]
+        else:
+            out += re.escape(part[-1:])
+    return out
 
 
 def add_tree(tree, line, path, top):
@@ -744,7 +779,9 @@ def read_plan(name):
 def build_layer(layer, root, heads_alone=False):
     tree = Tree()
     for line in layer["lines"]:
-        add_line(tree, line, os.fsencode(root))
+        if "match" not in line:
+            add_line(tree, line, os.fsencode(root))
+    apply_matches(tree, [line for line in layer["lines"] if "match" in line])
     items = resolve(tree, layer.get("fold", True))
     data = b"" if heads_alone else tar(items)
     blocks = plan_blocks(items, encoding(layer)[2])

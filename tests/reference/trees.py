@@ -148,8 +148,27 @@ def layer(chance, pool):
         lines.append(line)
         if chance.random() < 0.03:
             lines.append(dict(line))
+    lines += matches(chance, lines)
     chance.shuffle(lines)
     return lines
+
+
+def matches(chance, lines):
+    """Attributes by path, each for one entry at least."""
+    can = [line["path"] for line in lines if "path" in line and not {"hardlink", "hardlink_b64", "whiteout", "opaque"} & line.keys()]
+    found = []
+    for _ in range(chance.choice([0, 0, 1, 3]) if can else 0):
+        path = chance.choice(can)
+        escaped = ["".join("\\" * (char in "\\*?[]{},!") + char for char in part) for part in path.split("/")]
+        above = "/".join(escaped[:-1])
+        globs = ["/".join(escaped), "**", "**/" + escaped[-1], "{" + "/".join(escaped) + ",nothing}", "/".join([above, "*"]) if above else "*"]
+        if above:
+            globs += [above + "/**", above + "/**/" + escaped[-1]]
+        line = {"match": chance.choice(["", "/"]) + chance.choice(globs)} | attributes(chance)
+        if chance.random() < 0.3 or len(line) == 1:
+            line["dir_mode"] = chance.choice(MODES)
+        found.append(line)
+    return found
 
 
 def folding_layer(chance, pool):
@@ -168,6 +187,7 @@ def folding_layer(chance, pool):
         names.append(line["path"])
         lines.append(line)
     lines += [{"path": path, "text": ""} for path in ("tmp/x/tmp/x", "var/tmp/x/root/x", "root/tmp/x")]
+    lines += matches(chance, lines)
     chance.shuffle(lines)
     return lines
 

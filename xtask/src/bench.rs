@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: cooperage and its peers over workloads that anyone can make.
 
+mod bazel;
 mod figures;
 mod machine;
 mod measure;
@@ -100,6 +101,8 @@ impl How {
 enum Other {
     /// Measure pushes, pulls and copies between registries instead
     Registry(registry::Args),
+    /// Measure builds with the Bazel rules instead
+    Bazel(bazel::Args),
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
@@ -114,8 +117,10 @@ enum Format {
 const TWO_HOURS: std::time::Duration = std::time::Duration::from_secs(2 * 60 * 60);
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    if let Some(Other::Registry(args)) = &args.other {
-        return registry::run(args);
+    match &args.other {
+        Some(Other::Registry(args)) => return registry::run(args),
+        Some(Other::Bazel(args)) => return bazel::run(args),
+        None => {}
     }
     let how = &args.how;
     how.check()?;

@@ -1,4 +1,4 @@
-//! What the workspace does to itself: `cargo xtask image`, `test`, `bench`, `fuzz`, `golden`, `peers`.
+//! What the workspace does to itself: `cargo xtask image`, `test`, `bench`, `dist`, `fuzz`, `golden`, `peers`.
 
 #![expect(
     clippy::print_stdout,
@@ -6,7 +6,9 @@
     reason = "it is a program for a terminal"
 )]
 
+mod bazel_docs;
 mod bench;
+mod dist;
 mod fuzz;
 mod golden;
 mod peers;
@@ -38,8 +40,12 @@ enum Command {
     Test(test::Args),
     /// Measure cooperage and its peers, from workloads that anyone can make
     Bench(bench::Args),
+    /// Build the command for others to download, the same bytes wherever it is built
+    Dist(dist::Args),
     /// Give every parser hostile bytes, and look for what they break
     Fuzz(fuzz::Args),
+    /// Write the reference of the Bazel rules in docs/bazel.md anew, from the Starlark
+    BazelDocs,
     /// Compare the golden digests, or store new ones
     Golden(golden::Args),
     /// The real engines, registries and tools that the tests compare with
@@ -55,7 +61,9 @@ fn main() -> ExitCode {
         Command::Image(args) => return cooperage_cargo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Dist(args) => dist::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::BazelDocs => bazel_docs::run(),
         Command::Golden(args) => golden::run(&args),
         Command::Peers(command) => peers::run(command),
     };

@@ -1,4 +1,4 @@
-//! `cargo xtask peers`: the real counterparts that images are tested against, from Debian.
+//! `cargo xtask peers`: the real counterparts that images are tested against, most from Debian.
 //!
 //! Those of the machine's own release are installed on it; those of a newer one live in a
 //! root of their own, the *modern root*, which outlives checkouts. The test kit finds both.
@@ -12,6 +12,7 @@ mod debian;
 mod modern;
 mod packages;
 mod place;
+mod registries;
 pub(crate) mod shell;
 mod stable;
 mod table;
@@ -69,9 +70,10 @@ pub(crate) fn install() -> anyhow::Result<Outcome> {
     let _held = place.lock()?;
     stable::install().context("the machine's own peers are not complete")?;
     debian::install(&place).context("the Debian root is not complete")?;
+    registries::install(&place)?;
     let result = modern::install(&place);
     let root = place.note(result.as_ref().err())?;
-    table::print(root.as_ref())?;
+    table::print(&place, root.as_ref())?;
     let Err(why) = result else {
         return Ok(Outcome::Complete);
     };
@@ -86,7 +88,7 @@ pub(crate) fn install() -> anyhow::Result<Outcome> {
 /// Lists the counterparts with what is installed of them.
 pub(crate) fn list() -> anyhow::Result<()> {
     let place = Place::from_environment()?;
-    table::print(Root::complete(&place).as_ref())?;
+    table::print(&place, Root::complete(&place).as_ref())?;
     if let Some(reason) = place.unavailable() {
         println!("\nThe modern root could not be made when last tried: {reason}");
     }

@@ -128,10 +128,11 @@ fn fuzzing() -> Result<Step> {
 }
 
 /// The end-to-end tests, all of them: those of the front, which build programs and keep every
-/// processor busy, beside all others, which mostly wait for servers.
+/// processor busy, beside those of the Bazel rules, which wait for Bazel, and all others, which
+/// mostly wait for servers.
 fn end_to_end() -> Result<[Vec<Step>; 2]> {
     const PACKAGE: [&str; 3] = ["test", "--package", "cooperage-tests"];
-    const BUSY: &str = "front";
+    const ALONE: [&str; 2] = ["front", "bazel"];
     let metadata = MetadataCommand::new()
         .manifest_path(crate::root().join("Cargo.toml"))
         .no_deps()
@@ -141,23 +142,24 @@ fn end_to_end() -> Result<[Vec<Step>; 2]> {
         .iter()
         .find(|package| package.name == "cooperage-tests")
         .context("there is no package `cooperage-tests`")?;
-    let (busy, others): (Vec<_>, Vec<_>) = package
+    let (apart, others): (Vec<_>, Vec<_>) = package
         .targets
         .iter()
         .filter(|target| target.is_test())
-        .partition(|target| target.name == BUSY);
-    ensure!(!busy.is_empty(), "there is no test `{BUSY}`");
+        .partition(|target| ALONE.contains(&&*target.name));
+    ensure!(apart.len() == ALONE.len(), "not all of {ALONE:?} are tests");
     let mut rest = cargo(&PACKAGE);
     rest.args(["--no-fail-fast", "--lib"]);
     for target in others {
         rest.args(["--test", &target.name]);
     }
     let build = cargo(&[&PACKAGE[..], &["--no-run"]].concat());
-    let busy = cargo(&[&PACKAGE[..], &["--test", BUSY]].concat());
+    let [front, bazel] = ALONE.map(|name| cargo(&[&PACKAGE[..], &["--test", name]].concat()));
     Ok([
         vec![Step::new("building the end-to-end tests", build)],
         vec![
-            Step::new("end-to-end tests of the front", busy),
+            Step::new("end-to-end tests of the front", front),
+            Step::new("end-to-end tests of the Bazel rules", bazel),
             Step::new("end-to-end tests of all else", rest),
         ],
     ])

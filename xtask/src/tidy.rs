@@ -212,8 +212,12 @@ fn library_sources() -> Vec<PathBuf> {
     files
 }
 
-/// The code of a file: no comments, and nothing behind `#[cfg(test)]`.
+/// The code of a file: no comments, and nothing behind `#[cfg(test)]`, nor in the file of a module
+/// `tests`.
 fn code(file: &Path) -> Vec<(usize, String)> {
+    if file.file_name().is_some_and(|name| name == "tests.rs") {
+        return Vec::new();
+    }
     let text = fs::read_to_string(file).expect("readable");
     let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
     let lines = code

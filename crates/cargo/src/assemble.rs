@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cooperage_commit::{ConfigEdit, Edit, MapEdit, MediaTypes, SetEdit};
 use cooperage_compress::Encoding;
 use cooperage_plan::{
-    BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, LayerContent, LayerPlan,
+    BaseFrom, BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, LayerContent, LayerPlan,
 };
 use cooperage_tarball::TreePath;
 
@@ -142,7 +142,7 @@ pub fn image_plan(inputs: &Inputs<'_>) -> Result<ImagePlan, AssembleError> {
     let bin_path = bin_path(settings, &inputs.binary.name);
     let from_epoch = inputs
         .source_date_epoch
-        .and_then(crate::value::epoch_to_rfc3339);
+        .and_then(cooperage_commit::epoch_to_rfc3339);
     let mut config = config(settings, &bin_path);
     let derived = inputs
         .labels
@@ -158,7 +158,7 @@ pub fn image_plan(inputs: &Inputs<'_>) -> Result<ImagePlan, AssembleError> {
     Ok(ImagePlan {
         platform: Some(inputs.binary.platform.clone()),
         base: settings.base.as_ref().map(|reference| BasePlan {
-            reference: reference.clone(),
+            from: BaseFrom::Reference(reference.clone()),
             digest: settings.base_digest.clone(),
             line: 0,
         }),

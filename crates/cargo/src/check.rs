@@ -9,7 +9,7 @@ use cooperage_plan::{
     BasePlan, BuildOptions, FACTS_KIND, ImagePlan, base_facts, check_base, check_facts,
     facts_from_bytes, facts_to_bytes, open_base,
 };
-use cooperage_transport::Network;
+use cooperage_transport::{Location, Network};
 
 use crate::lock::Lock;
 use crate::report::Reporter;
@@ -37,8 +37,8 @@ impl Check<'_> {
         let Some(plan) = &image.base else {
             return Ok(());
         };
-        let location = base::location(&plan.reference)?;
-        let missing = match location.reference() {
+        let location = plan.from.reference().map(base::location).transpose()?;
+        let missing = match location.as_ref().and_then(Location::reference) {
             None => check_base(image, self.options)?,
             Some(name) => match self.by_facts(image, plan, name)? {
                 Some(missing) => missing,
@@ -47,7 +47,7 @@ impl Check<'_> {
                     self.reporter.note(&format!(
                         "the base `{}` was not checked: its layers are not here, and what it \
                          offers was not found out before; `--check-base` fetches and checks them",
-                        plan.reference
+                        plan.from
                     ));
                     return Ok(());
                 }
@@ -57,7 +57,7 @@ impl Check<'_> {
             let lines = missing.iter().map(|missing| format!("\n  {missing}"));
             bail!(
                 "the base `{}` lacks what the program needs:{}",
-                plan.reference,
+                plan.from,
                 lines.collect::<String>()
             );
         }

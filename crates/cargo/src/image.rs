@@ -299,7 +299,7 @@ fn source_date_epoch() -> Result<Option<i64>> {
         return Ok(None);
     };
     let seconds = text.parse().ok().filter(|seconds| *seconds >= 0);
-    let seconds = seconds.filter(|seconds| crate::value::epoch_to_rfc3339(*seconds).is_some());
+    let seconds = seconds.filter(|seconds| cooperage_commit::epoch_to_rfc3339(*seconds).is_some());
     match seconds {
         Some(seconds) => Ok(Some(seconds)),
         None => bail!("`SOURCE_DATE_EPOCH` is `{text}`, expected seconds since the epoch"),

@@ -42,7 +42,7 @@ pub fn lent<'a>(
             let (source, base) = open_base(plan_base, image.platform.as_ref(), options)?;
             let layers = base.manifest.value().layers.iter();
             let layers: Vec<_> = layers.map(|layer| layer.digest.clone()).collect();
-            let name = base_name(&plan_base.reference);
+            let name = plan_base.from.reference().and_then(base_name);
             lent.add(source, layers, name);
         }
     }

@@ -78,6 +78,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Action(crate::action::ActionArgs),
     Build(crate::build::BuildArgs),
     Layer(crate::layer::LayerArgs),
     Commit(crate::commit::CommitArgs),

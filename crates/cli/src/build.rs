@@ -143,12 +143,12 @@ fn check(plan: &Plan, with_base: bool, options: &BuildOptions<'_>) -> Result<()>
             continue;
         };
         let missing = check_base(image, options)
-            .with_context(|| format!("cannot check the base `{}`", base.reference))?;
+            .with_context(|| format!("cannot check the base `{}`", base.from))?;
         if !missing.is_empty() {
             let lines: Vec<String> = missing.iter().map(|m| format!("\n{m}")).collect();
             bail!(
                 "the base `{}` lacks what the programs need:{}",
-                base.reference,
+                base.from,
                 lines.concat()
             );
         }
@@ -203,25 +203,33 @@ fn text(plan: &Plan, built: &Built, written: &Completed) -> String {
     };
     let _ = writeln!(out, "{kind} {}", built.descriptor.digest);
     for output in written.outputs() {
-        let location = output.location.to_string();
-        let _ = writeln!(out, "in {}{}", printable(&location), sent_text(&output));
-        if let Some(report) = output.report {
-            out.push_str(&archive_report::text(report));
-        }
+        out.push_str(&output_text(&output));
     }
     out
+}
+
+/// Where an image went, and what of it had to.
+pub(crate) fn output_text(output: &Output<'_>) -> String {
+    let location = output.location.to_string();
+    let mut out = format!("in {}{}\n", printable(&location), sent_text(output));
+    if let Some(report) = output.report {
+        out.push_str(&archive_report::text(report));
+    }
+    out
+}
+
+pub(crate) fn output_json(output: &Output<'_>) -> Value {
+    json!({
+        "location": output.location.to_string(),
+        "archive": output.report.map(archive_report::json),
+        "sent": output.sent.as_ref().map(sent_json),
+    })
 }
 
 fn summary(plan: &Plan, built: &Built, written: &Completed) -> Value {
     let outputs: Vec<Value> = written
         .outputs()
-        .map(|output| {
-            json!({
-                "location": output.location.to_string(),
-                "archive": output.report.map(archive_report::json),
-                "sent": output.sent.as_ref().map(sent_json),
-            })
-        })
+        .map(|output| output_json(&output))
         .collect();
     json!({
         "names": plan.names,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use cooperage_commit::Formed;
-use cooperage_image_spec::{Descriptor, MediaType, ToJson};
+use cooperage_image_spec::{Descriptor, Document, Index, MediaType, ToJson};
 use cooperage_plan::{
-    BuildError, BuildOptions, ImagePlan, LayerContent, Plan, build_image, build_index,
+    BuildError, BuildOptions, ImagePlan, IndexPlan, LayerContent, Plan, build_image, build_index,
     layer_metadata, open_base,
 };
 use cooperage_staging::check_distinct;
@@ -66,18 +66,15 @@ pub(crate) fn run(args: &CommitArgs, context: &Context) -> Result<Outcome> {
     }
     let whole = match (&plan.index, &args.index, &descriptors[..]) {
         (Some(index), Some(file), _) => {
-            let document = build_index(index, descriptors)?;
+            let (document, whole) = index_of(index, descriptors)?;
             files.add(file, document.raw())?;
-            let media_type = document.value().media_type.clone();
-            document.descriptor(media_type.unwrap_or(MediaType::OCI_INDEX))
+            whole
         }
         (_, _, [only, ..]) => only.clone(),
         _ => return Err(BuildError::NoImage.into()),
     };
     if let Some(file) = &args.descriptor {
-        let mut bytes = whole.to_json().to_canonical();
-        bytes.push(b'\n');
-        files.add(file, &bytes)?;
+        files.add(file, &descriptor_bytes(&whole))?;
     }
     files.keep()?;
     context.warn(&odd);
@@ -125,7 +122,8 @@ fn check(args: &CommitArgs, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn commit(image: &ImagePlan, options: &BuildOptions<'_>) -> Result<Formed> {
+/// The documents of an image each of whose layers is built already.
+pub(crate) fn commit(image: &ImagePlan, options: &BuildOptions<'_>) -> Result<Formed> {
     let mut layers = Vec::new();
     for (number, layer) in image.layers.iter().enumerate() {
         let LayerContent::Metadata { file, .. } = &layer.content else {
@@ -152,4 +150,22 @@ pub(crate) fn descriptor(formed: &Formed) -> Descriptor {
         .manifest
         .descriptor(media_type.unwrap_or(MediaType::OCI_MANIFEST))
         .with(|descriptor| descriptor.platform = Some(formed.platform.clone()))
+}
+
+/// An index, and its own descriptor.
+pub(crate) fn index_of(
+    plan: &IndexPlan,
+    images: Vec<Descriptor>,
+) -> Result<(Document<Index>, Descriptor)> {
+    let document = build_index(plan, images)?;
+    let media_type = document.value().media_type.clone();
+    let descriptor = document.descriptor(media_type.unwrap_or(MediaType::OCI_INDEX));
+    Ok((document, descriptor))
+}
+
+/// A descriptor as a file holds it.
+pub(crate) fn descriptor_bytes(descriptor: &Descriptor) -> Vec<u8> {
+    let mut bytes = descriptor.to_json().to_canonical();
+    bytes.push(b'\n');
+    bytes
 }

@@ -1,6 +1,7 @@
 //! What all commands share: where results go, and who is told of progress.
 
 use std::num::NonZeroUsize;
+use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
@@ -10,10 +11,12 @@ use cooperage_cargo::progress::Bars;
 use cooperage_cargo::stderr::say;
 use cooperage_cargo::stdout::print;
 use cooperage_commit::Formed;
+use cooperage_compress::Workers;
 use cooperage_transport::{Layers, Location, Network, Opened, Reach};
 use serde_json::Value;
 
 use crate::args::{Format, Global};
+use crate::error;
 use crate::progress::Lines;
 use crate::text::printable;
 
@@ -33,6 +36,7 @@ pub(crate) struct Context {
     progress: Arc<dyn Progress>,
     network_args: NetworkArgs,
     network: OnceLock<Network>,
+    workers: Workers,
 }
 
 impl Context {
@@ -42,15 +46,48 @@ impl Context {
             Some(bars) => Arc::new(bars),
             None => Arc::new(Lines::default()),
         };
-        let processors = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let jobs = global.jobs.unwrap_or_else(processors);
         Self {
             format: global.format,
             quiet: global.quiet,
-            jobs: global.jobs.unwrap_or_else(processors),
+            jobs,
             progress,
             network_args: global.network.clone(),
             network: OnceLock::new(),
+            workers: Workers::new(jobs),
         }
+    }
+
+    /// Says nothing but errors: for actions, which no person runs.
+    pub(crate) fn silent() -> Self {
+        let jobs = processors();
+        Self {
+            format: Format::Text,
+            quiet: true,
+            jobs,
+            progress: Arc::new(NoProgress),
+            network_args: NetworkArgs::default(),
+            network: OnceLock::new(),
+            workers: Workers::new(jobs),
+        }
+    }
+
+    /// Says how a command ended.
+    pub(crate) fn finish(&self, ended: Result<Outcome>) -> ExitCode {
+        // Of an error it may be what it comes from.
+        self.warn_of_network();
+        match ended {
+            Ok(outcome) => ExitCode::from(outcome as u8),
+            Err(error) => {
+                error::print(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// What compresses, for all layers that are made at the same time.
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     pub(crate) fn network_args(&self) -> &NetworkArgs {
@@ -143,6 +180,10 @@ impl Context {
             say(text);
         }
     }
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// What may be an oversight in images that were formed, as text.

@@ -11,6 +11,7 @@ use cooperage_plan::{BuildError, PlanError, TreePlanError};
 use cooperage_tarball::UnpackError;
 use cooperage_transport::FindError;
 
+use crate::action::RequestError;
 use crate::text::printable;
 
 /// An error with advice that only the place where it arose could give.
@@ -42,6 +43,14 @@ impl std::error::Error for Hinted {
 }
 
 pub(crate) fn print(error: &anyhow::Error) {
+    for line in lines(error) {
+        say(line);
+    }
+}
+
+/// What is said of an error: a line each.
+pub(crate) fn lines(error: &anyhow::Error) -> Vec<String> {
+    let mut out = Vec::new();
     let mut last = String::new();
     for (depth, cause) in error.chain().enumerate() {
         let text = cause.to_string();
@@ -52,16 +61,17 @@ pub(crate) fn print(error: &anyhow::Error) {
         let label = if depth == 0 { "error" } else { "  caused by" };
         for (number, line) in text.lines().enumerate() {
             match number {
-                0 => say(format_args!("{label}: {}", printable(line))),
-                _ => say(format_args!("  {}", printable(line))),
+                0 => out.push(format!("{label}: {}", printable(line))),
+                _ => out.push(format!("  {}", printable(line))),
             }
         }
         last = text;
     }
     let general = || cooperage_cargo::advice::of(error.as_ref()).map(str::to_owned);
     if let Some(hint) = error.chain().find_map(hint).or_else(general) {
-        say(format_args!("hint: {}", printable(&hint)));
+        out.push(format!("hint: {}", printable(&hint)));
     }
+    out
 }
 
 /// What can be done about it, where the error itself does not say so.
@@ -76,6 +86,7 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         _ if error.is::<PlanError>() => {
             "docs/plan-format.md describes plans; `cooperage plan check` checks one"
         }
+        _ if error.is::<RequestError>() => "docs/actions.md describes requests, line by line",
         _ => build_hint(error).or_else(|| media_hint(error))?,
     };
     Some(hint.to_owned())
@@ -92,6 +103,9 @@ fn build_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     match error.downcast_ref::<TreePlanError>()? {
         TreePlanError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
             Some("relative names start from the plan's own directory; `--root` names another one")
+        }
+        TreePlanError::Type { found, .. } if *found == "a directory" => {
+            Some("`tree` instead of `file` takes all that lies below a directory")
         }
         TreePlanError::NoMode { .. } => {
             Some("give the entry a `mode`, or leave `--require-modes` out")

@@ -10,6 +10,8 @@ use cooperage_digest::{Algorithm, HashingWriter};
 use cooperage_image_spec::Descriptor;
 use cooperage_staging::{Shown, StagedFile, show_all};
 
+use crate::action::Cancel;
+
 /// Files that are written first and then shown, all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Staged(Vec<StagedFile>);
@@ -45,25 +47,37 @@ impl Staged {
 
 /// A sink for one blob, which becomes a file.
 #[derive(Debug)]
-pub(crate) struct BlobFile(Mutex<Option<StagedFile>>);
+pub(crate) struct BlobFile<'a> {
+    file: Mutex<Option<StagedFile>>,
+    cancel: Option<&'a Cancel>,
+}
 
-impl BlobFile {
+impl<'a> BlobFile<'a> {
     pub(crate) fn new(file: StagedFile) -> Self {
-        Self(Mutex::new(Some(file)))
+        let file = Mutex::new(Some(file));
+        let cancel = None;
+        Self { file, cancel }
+    }
+
+    /// The same, to which nothing more is written when `cancel` is set.
+    pub(crate) fn until(self, cancel: Option<&'a Cancel>) -> Self {
+        Self { cancel, ..self }
     }
 
     fn file(&self) -> MutexGuard<'_, Option<StagedFile>> {
         // It is there or not, whatever became of others.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The blob, once it is written.
     pub(crate) fn into_file(self) -> Option<StagedFile> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.file
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Sink for BlobFile {
+impl Sink for BlobFile<'_> {
     fn has(&self, _descriptor: &Descriptor) -> Result<bool, Error> {
         Ok(false)
     }
@@ -84,12 +98,15 @@ impl Sink for BlobFile {
 }
 
 struct Writer<'a> {
-    sink: &'a BlobFile,
+    sink: &'a BlobFile<'a>,
     file: HashingWriter<StagedFile>,
 }
 
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(cancel) = self.sink.cancel {
+            cancel.check().map_err(io::Error::other)?;
+        }
         self.file.write(bytes)
     }
 

@@ -1,13 +1,14 @@
 //! `cooperage layer`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use cooperage_plan::build_layer;
+use cooperage_plan::{BuildOptions, LayerMetadata, LayerPlan, build_layer};
 use cooperage_staging::{StagedFile, check_distinct};
 use cooperage_transport::Layers;
 
+use crate::action::Cancel;
 use crate::build::layer_json;
 use crate::context::{Context, Outcome};
 use crate::files::{BlobFile, Staged};
@@ -34,16 +35,8 @@ pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
     check_distinct([&*args.blob, &*args.metadata])?;
     let plan = args.plan.loaded_layer_plan()?;
     let media = args.plan.media(context, Layers::Streamed);
-    let sink = BlobFile::new(StagedFile::new(&args.blob)?);
-    let metadata = StagedFile::new(&args.metadata)?;
-    let built = build_layer(&plan, &sink, &args.plan.build_options(&media, context))?;
-    let blob = sink
-        .into_file()
-        .context("the layer's blob was not written")?;
-
-    let mut files = Staged::default();
-    files.push(blob);
-    files.put(metadata, &built.to_bytes())?;
+    let options = args.plan.build_options(&media, context);
+    let (built, files) = stage(&plan, &args.blob, &args.metadata, &options, None)?;
     files.keep()?;
     context.report(
         || layer_json(&built),
@@ -59,4 +52,24 @@ pub(crate) fn run(args: &LayerArgs, context: &Context) -> Result<Outcome> {
         },
     )?;
     Ok(Outcome::Done)
+}
+
+/// Builds a layer to two files that are still to be shown, unless `cancel` is set before.
+pub(crate) fn stage(
+    plan: &LayerPlan,
+    blob: &Path,
+    metadata: &Path,
+    options: &BuildOptions<'_>,
+    cancel: Option<&Cancel>,
+) -> Result<(LayerMetadata, Staged)> {
+    let sink = BlobFile::new(StagedFile::new(blob)?).until(cancel);
+    let metadata = StagedFile::new(metadata)?;
+    let built = build_layer(plan, &sink, options)?;
+    let blob = sink
+        .into_file()
+        .context("the layer's blob was not written")?;
+    let mut files = Staged::default();
+    files.push(blob);
+    files.put(metadata, &built.to_bytes())?;
+    Ok((built, files))
 }

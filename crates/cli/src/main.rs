@@ -5,6 +5,7 @@
 
 mod args;
 
+mod action;
 mod build;
 mod cache;
 mod closure;
@@ -29,6 +30,7 @@ mod plan_file;
 mod progress;
 mod text;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,24 +40,18 @@ use crate::context::{Context, Outcome};
 
 fn main() -> ExitCode {
     cooperage_cargo::signals::handle();
-    let cli = Cli::parse();
-    let context = Context::new(&cli.global);
-    match run(&cli.command, &context) {
-        Ok(outcome) => {
-            context.warn_of_network();
-            ExitCode::from(outcome as u8)
-        }
-        Err(error) => {
-            // It may be what the error comes from.
-            context.warn_of_network();
-            error::print(&error);
-            ExitCode::FAILURE
-        }
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = action::start(&args) {
+        return code;
     }
+    let cli = Cli::parse_from(args);
+    let context = Context::new(&cli.global);
+    context.finish(run(&cli.command, &context))
 }
 
 fn run(command: &Command, context: &Context) -> anyhow::Result<Outcome> {
     match command {
+        Command::Action(args) => action::run(args, context),
         Command::Build(args) => build::run(args, context),
         Command::Layer(args) => layer::run(args, context),
         Command::Commit(args) => commit::run(args, context),

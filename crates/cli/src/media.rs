@@ -101,6 +101,16 @@ pub(crate) fn image(
     root: &Descriptor,
     platform: Option<&Platform>,
 ) -> Result<Base> {
+    image_for(source, root, platform, "`--platform` chooses one")
+}
+
+/// The same, with what is said of how to choose one.
+pub(crate) fn image_for(
+    source: &dyn Source,
+    root: &Descriptor,
+    platform: Option<&Platform>,
+    hint: &'static str,
+) -> Result<Base> {
     if let Some(wanted) = platform {
         let image = Base::read(source, root, wanted)?;
         let found = &image.config.value().platform;
@@ -128,7 +138,7 @@ pub(crate) fn image(
                 root.digest,
                 platforms.join(", ")
             );
-            bail!(Hinted::new(anyhow!(text), "`--platform` chooses one"))
+            bail!(Hinted::new(anyhow!(text), hint))
         }
     }
 }

@@ -116,13 +116,13 @@ impl Checker<'_> {
         }
         json!({
             "platform": image.platform.as_ref().map(ToString::to_string),
-            "base": image.base.as_ref().map(|base| &base.reference),
+            "base": image.base.as_ref().map(|base| base.from.to_string()),
             "layers": layers,
         })
     }
 
     fn base(&mut self, image: &ImagePlan, base: &BasePlan) -> Option<Base> {
-        let place = format!("base `{}`", base.reference);
+        let place = format!("base `{}`", base.from);
         let opened = match open_base(base, image.platform.as_ref(), &self.options) {
             Err(error) => {
                 self.fault(&place, &error);

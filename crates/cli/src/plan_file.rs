@@ -68,6 +68,7 @@ impl PlanArgs {
             threads: context.jobs,
             bases: media,
             progress: context.progress(),
+            workers: Some(context.workers()),
         }
     }
 

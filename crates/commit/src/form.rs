@@ -228,6 +228,32 @@ fn translate(mut layer: Descriptor, docker: bool) -> Result<Descriptor, FormErro
     }
 }
 
+/// Seconds since the epoch in RFC 3339, UTC. `None` outside the years 0 to 9999.
+#[must_use]
+pub fn epoch_to_rfc3339(seconds: i64) -> Option<String> {
+    let days = seconds.div_euclid(86_400);
+    let time = seconds.rem_euclid(86_400);
+    // Days from the civil calendar, after Howard Hinnant's `civil_from_days`.
+    let shifted = days.checked_add(719_468)?;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (0..=9999).contains(&year).then(|| {
+        let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    })
+}
+
 /// Refuses what is no time as an image's `created` has it: RFC 3339, `YYYY-MM-DDThh:mm:ss`, perhaps
 /// a fraction, and `Z` or an offset. The shape is looked at, and each number's range.
 ///

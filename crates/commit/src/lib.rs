@@ -45,7 +45,8 @@ pub use adopt::{AdoptError, LayerForm, adopt};
 pub use base::{Base, BaseError};
 pub use edit::{ConfigEdit, Edit, MapEdit, SetEdit};
 pub use form::{
-    EPOCH, FormError, Formed, MediaTypes, Recipe, Step, check_time, form, form_index, write,
+    EPOCH, FormError, Formed, MediaTypes, Recipe, Step, check_time, epoch_to_rfc3339, form,
+    form_index, write,
 };
 pub use layer::Layer;
 pub use load::{DEFAULT_TAR_LIMIT, LayerError, LoadedLayer, load_layer, load_tar};

@@ -113,6 +113,13 @@ impl Blocks for TreeBlocks<'_> {
     }
 }
 
+/// Threads that compare files for one layer alone. Where as many are asked for as there are
+/// processors, all layers of the program share rayon's, however many are made at once.
+fn own_threads(threads: NonZeroUsize) -> Option<NonZeroUsize> {
+    let processors = std::thread::available_parallelism();
+    (processors.ok() != Some(threads)).then_some(threads)
+}
+
 /// The media type of a layer stored with a codec, in OCI's vocabulary.
 ///
 /// Spec: image-spec v1.1, `media-types.md`.
@@ -138,7 +145,7 @@ pub fn pack(
     let name = || options.name.to_owned();
     let fold_options = FoldOptions {
         fold: options.fold,
-        threads: Some(options.threads),
+        threads: own_threads(options.threads),
     };
     let resolved = fold(tree, &fold_options).map_err(|source| PackError::Fold {
         name: name(),

@@ -147,9 +147,10 @@ pub(crate) fn encode_body<B: Blocks + ?Sized>(
     };
     // A fault of the codec's library is one of the whole layer, and comes before any block.
     workers.keep(encoding, workers.tools(encoding)?);
-    match workers.pool() {
-        Some(pool) if blocks.count() > 1 => lane.in_parallel(pool, &mut output)?,
-        _ => lane.inline(&mut output)?,
+    // For one block alone no thread is started.
+    match (blocks.count() > 1).then(|| workers.pool()).flatten() {
+        Some(pool) => lane.in_parallel(pool, &mut output)?,
+        None => lane.inline(&mut output)?,
     }
     Ok(output.records)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use cooperage_image_spec::{Json, Reference};
+use cooperage_image_spec::{Json, Platform, Reference};
 use ureq::http::Method;
 
 use crate::http::{Call, Client, DEFAULT_TIMES};
@@ -165,6 +165,25 @@ impl Engine {
             }
         };
         Ok(*self.store.get_or_init(|| store))
+    }
+
+    /// What images run on where it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Answer`] if it does not say.
+    pub fn platform(&self) -> Result<Platform, Error> {
+        let answer = self.client.send(Call::get("/version"))?.success()?;
+        let (json, document) = answer.document()?;
+        let text = |key: &'static str| {
+            let text = json.get(key).and_then(Json::as_str);
+            text.ok_or_else(|| AnswerProblem::Shape {
+                place: key.into(),
+                expected: "a word",
+            })
+        };
+        let platform = || Ok(Platform::new(text("Os")?, text("Arch")?).normalized());
+        platform().map_err(|problem| document.problem(problem))
     }
 
     /// Whether inspect says of each manifest if it is all there.

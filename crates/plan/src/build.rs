@@ -11,7 +11,7 @@ use cooperage_tarball::Tree;
 
 use crate::lanes::in_lanes;
 use crate::layer::{LayerMaker, tree_of};
-use crate::{BasePlan, BuildError, ImagePlan, IndexPlan, LayerMetadata, Plan};
+use crate::{BuildError, ImagePlan, IndexPlan, LayerMetadata, Plan, open_base};
 
 /// Whether entries must say their mode.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -57,6 +57,16 @@ pub struct BuildOptions<'a> {
     pub bases: &'a dyn Bases,
     /// Who is told.
     pub progress: &'a dyn Progress,
+    /// Threads that compress for others too, instead of `threads` of this build's own.
+    pub workers: Option<&'a Workers>,
+}
+
+impl BuildOptions<'_> {
+    /// What compresses.
+    pub(crate) fn workers(&self) -> Workers {
+        let own = || Workers::new(self.threads);
+        self.workers.cloned().unwrap_or_else(own)
+    }
 }
 
 impl Default for BuildOptions<'_> {
@@ -67,6 +77,7 @@ impl Default for BuildOptions<'_> {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             bases: &NoBases,
             progress: &NoProgress,
+            workers: None,
         }
     }
 }
@@ -197,7 +208,7 @@ fn build_one(
     };
     let layers: Vec<_> = image.layers.iter().zip(trees).collect();
     let lanes = LAYERS_AT_ONCE.min(options.threads.get());
-    let workers = &Workers::new(options.threads);
+    let workers = &options.workers();
     let maker = LayerMaker { options, workers };
     let layers = in_lanes(&layers, lanes, |(layer, tree)| {
         maker.build(layer, tree.as_ref(), sink)
@@ -220,56 +231,6 @@ fn build_one(
         layers,
         base_layers,
     })
-}
-
-/// Opens a base and reads its documents, for the platform asked for.
-///
-/// # Errors
-///
-/// [`BuildError::Base`], [`BuildError::OnBase`], and [`BuildError::Pin`] for another base than the
-/// plan pins; in [`BuildError::At`] where the plan was read from a file.
-pub fn open_base(
-    plan: &BasePlan,
-    platform: Option<&Platform>,
-    options: &BuildOptions<'_>,
-) -> Result<(Box<dyn Source>, Base), BuildError> {
-    find_base(plan, platform, options).map_err(|error| error.at(plan.line, "base"))
-}
-
-fn find_base(
-    plan: &BasePlan,
-    platform: Option<&Platform>,
-    options: &BuildOptions<'_>,
-) -> Result<(Box<dyn Source>, Base), BuildError> {
-    let reference = || plan.reference.clone();
-    let (source, descriptor) =
-        options
-            .bases
-            .open(&plan.reference)
-            .map_err(|source| BuildError::Base {
-                reference: reference(),
-                source,
-            })?;
-    let platform = platform.cloned().unwrap_or_else(Platform::linux_amd64);
-    let base =
-        Base::read(&*source, &descriptor, &platform).map_err(|source| BuildError::OnBase {
-            reference: reference(),
-            source,
-        })?;
-    // A pin may name the index, or the image that was chosen from it.
-    match &plan.digest {
-        Some(pin)
-            if *pin != descriptor.digest.to_string()
-                && *pin != base.descriptor.digest.to_string() =>
-        {
-            Err(BuildError::Pin {
-                reference: reference(),
-                expected: pin.clone(),
-                found: descriptor.digest.to_string(),
-            })
-        }
-        _ => Ok((source, base)),
-    }
 }
 
 /// Forms an image's documents from its plan and what is known of its layers: no layer's bytes are

@@ -9,9 +9,8 @@ use cooperage_commit::{Base, DEFAULT_TAR_LIMIT, LayerError, LoadedLayer, load_la
 use cooperage_runtime::{BaseFacts, Binary, ElfError, Missing, check_against};
 use cooperage_tarball::{Content, Kind, OverlayError, Tree, overlay};
 
-use crate::build::open_base;
 use crate::layer::tree_of;
-use crate::{BuildError, BuildOptions, ImagePlan};
+use crate::{BuildError, BuildOptions, ImagePlan, open_base};
 
 /// Why it could not be found out.
 #[derive(Debug, thiserror::Error)]

@@ -36,9 +36,9 @@ const KINDS: [&str; 14] = [
 ];
 
 /// The other members of entries, and what begins a line that is none.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "path", "path_b64", "tree", "runtime", "dir_mode", "fold", "mode", "uid", "gid", "user",
-    "group", "mtime", "xattrs", "origin", "layer",
+    "group", "mtime", "xattrs", "origin", "match", "layer",
 ];
 
 /// A line lacks a member, most often because that is misspelt.
@@ -249,7 +249,7 @@ fn read_device(at: At<'_>, json: Json) -> Result<(u32, u32), PlanError> {
 }
 
 /// Octal, as a string: a JSON number could be meant either way.
-fn read_mode(at: At<'_>, json: Json) -> Result<u32, PlanError> {
+pub(crate) fn read_mode(at: At<'_>, json: Json) -> Result<u32, PlanError> {
     if let Json::String(text) = &json
         && !text.is_empty()
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
@@ -264,7 +264,7 @@ fn read_mode(at: At<'_>, json: Json) -> Result<u32, PlanError> {
     ))
 }
 
-fn parse_attributes(fields: &mut Fields) -> Result<EntryAttributes, PlanError> {
+pub(crate) fn parse_attributes(fields: &mut Fields) -> Result<EntryAttributes, PlanError> {
     let xattrs = fields.read("xattrs", |at, json| {
         at.object(json)?
             .into_iter()

@@ -205,6 +205,25 @@ pub enum TreePlanError {
         #[source]
         source: TreeError,
     },
+    /// A glob cannot be used.
+    #[error("`match` `{glob}` ({origin}) cannot be used")]
+    Glob {
+        /// The glob.
+        glob: String,
+        /// Who asks for it.
+        origin: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A glob that matches nothing, which is most often misspelt.
+    #[error("`match` `{glob}` ({origin}) matches no entry of the layer")]
+    NoMatch {
+        /// The glob.
+        glob: String,
+        /// Who asks for it.
+        origin: String,
+    },
     /// The lines contradict each other.
     #[error("the layer's entries contradict each other")]
     Tree(#[from] TreeError),

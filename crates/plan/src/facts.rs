@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cooperage_commit::LoadedLayer;
+use cooperage_blob::Source;
+use cooperage_commit::{Base, LoadedLayer};
 use cooperage_image_spec::Platform;
 use cooperage_runtime::{
     BaseFacts, BinaryInfo, Format, Group, Machine, Missing, User, check_against,
@@ -11,8 +12,8 @@ use cooperage_runtime::{
 use cooperage_tarball::{Kind, Tree, TreePath, overlay};
 use serde::{Deserialize, Serialize};
 
-use crate::build::open_base;
 use crate::check::{load_layers, own_trees, programs};
+use crate::open_base;
 use crate::{BasePlan, BuildOptions, CheckError, ImagePlan};
 
 /// Which facts these documents hold, and in which form: another form is another name.
@@ -47,7 +48,16 @@ pub fn base_facts(
     options: &BuildOptions<'_>,
 ) -> Result<BaseFacts, CheckError> {
     let (source, base) = open_base(base, platform, options)?;
-    let loaded = load_layers(&*source, &base)?;
+    image_facts(&*source, &base)
+}
+
+/// The same of an image whose documents are read already.
+///
+/// # Errors
+///
+/// Those for the image's layers.
+pub fn image_facts(source: &dyn Source, image: &Base) -> Result<BaseFacts, CheckError> {
+    let loaded = load_layers(source, image)?;
     let whole: Tree = overlay(loaded.iter().map(LoadedLayer::tree))?;
     Ok(BaseFacts::of(&whole)?)
 }

@@ -7,7 +7,7 @@ use cooperage_digest::Digest;
 use cooperage_image_spec::{Healthcheck, Json, parse_port};
 
 use crate::fields::{At, Fields};
-use crate::{BasePlan, ImagePlan, PlanError};
+use crate::{BaseFrom, BasePlan, ImagePlan, PlanError};
 
 pub(crate) fn parse_image(fields: &mut Fields) -> Result<ImagePlan, PlanError> {
     Ok(ImagePlan {
@@ -45,19 +45,13 @@ pub(crate) fn media_types(fields: &mut Fields) -> Result<MediaTypes, PlanError> 
 fn parse_base(at: At<'_>, json: Json) -> Result<BasePlan, PlanError> {
     if let Json::String(reference) = json {
         return Ok(BasePlan {
-            reference,
+            from: BaseFrom::Reference(reference),
             digest: None,
             line: at.line,
         });
     }
     let mut fields = Fields::new(at.line, at.place, json)?;
-    let Some(reference) = fields.string("reference")? else {
-        return Err(PlanError::Missing {
-            line: at.line,
-            field: fields.place("reference"),
-            expected: "where the base lies, such as `oci:DIR:NAME`".into(),
-        });
-    };
+    let from = parse_base_from(&mut fields)?;
     let digest = fields.read("digest", |at, json| {
         let digest: Digest = at
             .string(json)?
@@ -67,10 +61,33 @@ fn parse_base(at: At<'_>, json: Json) -> Result<BasePlan, PlanError> {
     })?;
     fields.end()?;
     Ok(BasePlan {
-        reference,
+        from,
         digest,
         line: at.line,
     })
+}
+
+fn parse_base_from(fields: &mut Fields) -> Result<BaseFrom, PlanError> {
+    let reference = fields.string("reference")?;
+    let manifest = fields.string("manifest")?;
+    let config = fields.string("config")?;
+    if reference.is_some() && (manifest.is_some() || config.is_some()) {
+        return Err(PlanError::Order {
+            line: fields.line(),
+            found: format!("`{}` together with `manifest`", fields.place("reference")),
+            expected: "one of them".into(),
+        });
+    }
+    if manifest.is_some() || config.is_some() {
+        let manifest = fields.need("manifest", manifest, "the file with the base's manifest")?;
+        let config = fields.need("config", config, "the file with the base's config")?;
+        let (manifest, config) = (manifest.into(), config.into());
+        return Ok(BaseFrom::Documents { manifest, config });
+    }
+    let expected = "where the base lies, such as `oci:DIR:NAME`, or its `manifest` and `config`";
+    fields
+        .need("reference", reference, expected)
+        .map(BaseFrom::Reference)
 }
 
 fn parse_config(at: At<'_>, json: Json) -> Result<ConfigEdit, PlanError> {

@@ -14,7 +14,8 @@ use cooperage_image_spec::{Descriptor, History, MAX_DOCUMENT_SIZE};
 use cooperage_tarball::Tree;
 
 use crate::{
-    BuildError, BuildOptions, LayerContent, LayerMetadata, LayerPlan, TarForm, host, layer_tree,
+    BuildError, BuildOptions, LayerContent, LayerMetadata, LayerPlan, TarForm, apply_matches, host,
+    layer_tree,
 };
 
 /// Builds one layer: its blob goes to the sink, what is known of it is returned.
@@ -26,7 +27,7 @@ pub fn build_layer(
     sink: &(impl Sink + ?Sized),
     options: &BuildOptions<'_>,
 ) -> Result<LayerMetadata, BuildError> {
-    let workers = &Workers::new(options.threads);
+    let workers = &options.workers();
     let tree = tree_of(plan, options)?;
     let maker = LayerMaker { options, workers };
     maker.build(plan, tree.as_ref(), sink)
@@ -42,8 +43,11 @@ pub(crate) fn tree_of(
         LayerContent::Tree { tree, .. } => return Ok(Some(tree.clone())),
         LayerContent::Tar { .. } | LayerContent::Metadata { .. } => return Ok(None),
     };
-    let tree = layer_tree(entries, options.root, options.modes);
-    tree.map(Some).map_err(|source| BuildError::Tree {
+    let made = layer_tree(entries, options.root, options.modes).and_then(|mut tree| {
+        apply_matches(&mut tree, &plan.matches)?;
+        Ok(tree)
+    });
+    made.map(Some).map_err(|source| BuildError::Tree {
         layer: layer_name(plan),
         source,
     })

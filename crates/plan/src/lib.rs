@@ -36,16 +36,19 @@
     reason = "the methods of `At` are bound to one lifetime, a closure is not"
 )]
 
+mod base;
 mod build;
 mod check;
 mod entry;
 mod error;
 mod facts;
-mod fields;
+pub mod fields;
 mod host;
 mod image;
 mod lanes;
 mod layer;
+mod layer_line;
+mod matches;
 mod metadata;
 mod model;
 mod parse;
@@ -54,21 +57,23 @@ mod survey;
 mod tree;
 mod walk;
 
+pub use base::open_base;
 pub use build::{
     Bases, BuildOptions, Built, BuiltImage, Modes, NoBases, Trees, build, build_image, build_index,
-    build_trees, open_base,
+    build_trees,
 };
 pub use check::{CheckError, check_base};
 pub use error::{BuildError, LineError, LoadError, PlanError, TreePlanError};
 pub use facts::{
     BaseFactsError, FACTS_KIND, MAX_FACTS, base_facts, check_facts, facts_from_bytes,
-    facts_to_bytes,
+    facts_to_bytes, image_facts,
 };
 pub use layer::{build_layer, layer_metadata};
+pub use matches::apply_matches;
 pub use metadata::{LayerMetadata, MetadataError};
 pub use model::{
-    BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan,
-    Plan, TarForm,
+    BaseFrom, BasePlan, EntryAttributes, EntryKind, EntryPlan, ImagePlan, IndexPlan, LayerContent,
+    LayerPlan, MatchPlan, Plan, TarForm,
 };
 pub use parse::PlanFile;
 pub use survey::survey_layer;

@@ -1,6 +1,7 @@
 //! A plan as a value.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use cooperage_commit::{ConfigEdit, Edit, MediaTypes};
@@ -53,13 +54,48 @@ pub struct ImagePlan {
 /// What an image stands on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BasePlan {
-    /// Where it lies, as `cooperage copy` writes it: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
-    /// `docker-archive:FILE[:NAME]`.
-    pub reference: String,
+    /// Where it lies.
+    pub from: BaseFrom,
     /// The digest of its manifest or index. Another one found there is an error.
     pub digest: Option<String>,
     /// The line of the plan file it stands on, from 1; 0 if it was never in a file.
     pub line: u64,
+}
+
+/// Where a base lies.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BaseFrom {
+    /// In a medium, as `cooperage copy` writes it: `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
+    /// `docker-archive:FILE[:NAME]`.
+    Reference(String),
+    /// In two files, which hold its documents and none of its layers.
+    Documents {
+        /// Its manifest.
+        manifest: PathBuf,
+        /// Its config.
+        config: PathBuf,
+    },
+}
+
+impl BaseFrom {
+    /// The reference, if it lies in a medium.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        match self {
+            Self::Reference(reference) => Some(reference),
+            Self::Documents { .. } => None,
+        }
+    }
+}
+
+/// As messages call it: the reference, or the manifest's file.
+impl fmt::Display for BaseFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reference(reference) => f.write_str(reference),
+            Self::Documents { manifest, .. } => manifest.display().fmt(f),
+        }
+    }
 }
 
 /// One layer.
@@ -69,6 +105,8 @@ pub struct LayerPlan {
     pub name: Option<String>,
     /// Where its bytes come from.
     pub content: LayerContent,
+    /// Attributes for entries by their paths, over what the entries say themselves.
+    pub matches: Vec<MatchPlan>,
     /// How it is stored; the default of the plan crate where it is `None`.
     pub encoding: Option<Encoding>,
     /// Annotations of its descriptor.
@@ -201,6 +239,21 @@ pub enum EntryKind {
     },
     /// Something that programs need around them, from pinned data.
     Runtime(RuntimeItem),
+}
+
+/// Attributes for all entries of a layer whose paths a glob matches.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MatchPlan {
+    /// The glob: `*` and `?` match no slash, `**` does.
+    pub glob: String,
+    /// What they get; the mode is for all but directories, symlinks take none.
+    pub attributes: EntryAttributes,
+    /// The mode of directories.
+    pub dir_mode: Option<u32>,
+    /// The line of the plan file it stands on, from 1; 0 if it was never in a file.
+    pub line: u64,
+    /// Who wrote it, for messages.
+    pub origin: Option<String>,
 }
 
 /// Attributes that a line gives; what is `None` is the contract's default.

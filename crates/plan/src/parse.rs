@@ -3,18 +3,18 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-use cooperage_compress::{Codec, EncoderId, Encoding};
 use cooperage_image_spec::{Json, MAX_DOCUMENT_SIZE};
 use cooperage_tarball::Tree;
 
 use crate::entry::parse_entry;
 use crate::fields::{At, Fields};
-use crate::image::{created, media_types, parse_image};
+use crate::image::{media_types, parse_image};
 use crate::layer::layer_name;
+use crate::layer_line::parse_layer;
+use crate::matches::{apply_matches, parse_match};
 use crate::tree::TreeMaker;
 use crate::{
-    EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, LineError, LoadError, Modes, Plan,
-    PlanError, TarForm,
+    EntryPlan, ImagePlan, IndexPlan, LayerContent, LayerPlan, LoadError, Modes, Plan, PlanError,
 };
 
 /// What a plan file holds.
@@ -53,7 +53,7 @@ impl PlanFile {
     /// The first fault in the order of the lines, of the plan or of what it names.
     pub fn load(reader: impl BufRead, root: &Path, modes: Modes) -> Result<Self, LoadError> {
         let maker = TreeMaker::new(root, modes);
-        read(reader, &mut |layer, entry| {
+        let mut file = read(reader, &mut |layer, entry| {
             if let LayerContent::Entries { fold, .. } = layer.content {
                 let tree = Tree::new();
                 layer.content = LayerContent::Tree { tree, fold };
@@ -65,8 +65,35 @@ impl PlanFile {
                 layer: layer_name(layer),
                 source,
             })
-        })
+        })?;
+        let layers: Vec<&mut LayerPlan> = match &mut file {
+            Self::Plan(plan) => {
+                let images = plan.images.iter_mut();
+                images.flat_map(|image| &mut image.layers).collect()
+            }
+            Self::Layer(layer) => vec![layer],
+        };
+        layers.into_iter().try_for_each(match_all)?;
+        Ok(file)
     }
+}
+
+/// Applies the `match` lines of a layer whose tree is made.
+fn match_all(layer: &mut LayerPlan) -> Result<(), LoadError> {
+    if layer.matches.is_empty() {
+        return Ok(());
+    }
+    if let LayerContent::Entries { fold, .. } = layer.content {
+        let tree = Tree::new();
+        layer.content = LayerContent::Tree { tree, fold };
+    }
+    let LayerContent::Tree { tree, .. } = &mut layer.content else {
+        return Ok(());
+    };
+    apply_matches(tree, &layer.matches).map_err(|source| LoadError::Tree {
+        layer: layer_name(layer),
+        source,
+    })
 }
 
 /// What becomes of an entry of a layer that takes entries.
@@ -81,7 +108,7 @@ fn read<E: From<PlanError>>(reader: impl BufRead, take: &mut Take<'_, E>) -> Res
     let mut parser = Parser::start(first)?;
     while let Some(fields) = lines.next()? {
         if let Some(entry) = parser.line(fields)? {
-            take(parser.layer_of(entry.line)?, entry)?;
+            take(parser.layer_of(entry.line, "an entry")?, entry)?;
         }
     }
     parser.end(head)
@@ -113,10 +140,7 @@ impl<R: BufRead> Lines<R> {
                 return Err(PlanError::TooLong { line, limit });
             }
             if !bytes.trim_ascii().is_empty() {
-                let json = Json::parse(bytes.trim_ascii_end());
-                let json = json.map_err(LineError);
-                let json = json.map_err(|source| PlanError::Json { line, source })?;
-                return Fields::new(line, "", json).map(Some);
+                return Fields::parse(line, &bytes).map(Some);
             }
         }
     }
@@ -154,10 +178,7 @@ impl Parser {
             }),
             "index" => PlanFile::Plan(Plan {
                 names: parse_names(&mut first)?,
-                index: Some(IndexPlan {
-                    annotations: first.string_map("annotations")?,
-                    media_types: media_types(&mut first)?,
-                }),
+                index: Some(IndexPlan::read(&mut first)?),
                 images: Vec::new(),
             }),
             other => {
@@ -192,6 +213,12 @@ impl Parser {
             self.image(&mut fields)?;
         } else if fields.has("layer") {
             self.layer(&mut fields)?;
+        } else if fields.has("match") {
+            let line = parse_match(fields)?;
+            self.layer_of(line.line, "a `match` line")?
+                .matches
+                .push(line);
+            return Ok(None);
         } else {
             return parse_entry(fields).map(Some);
         }
@@ -238,8 +265,8 @@ impl Parser {
         inner.end()
     }
 
-    /// The layer that an entry on this line belongs to.
-    fn layer_of(&mut self, line: u64) -> Result<&mut LayerPlan, PlanError> {
+    /// The layer that what stands on this line belongs to.
+    fn layer_of(&mut self, line: u64, found: &str) -> Result<&mut LayerPlan, PlanError> {
         let layer = match &mut self.file {
             PlanFile::Layer(layer) => Some(layer),
             PlanFile::Plan(plan) => plan
@@ -248,20 +275,34 @@ impl Parser {
                 .and_then(|image| image.layers.last_mut()),
         };
         let Some(layer) = layer else {
-            return Err(order(line, "an entry", "a `layer` line before it"));
+            return Err(order(line, found, "a `layer` line before it"));
         };
         match layer.content {
             LayerContent::Entries { .. } | LayerContent::Tree { .. } => Ok(layer),
             LayerContent::Tar { .. } | LayerContent::Metadata { .. } => Err(order(
                 line,
-                "an entry",
+                found,
                 "another layer: this one is a `tar` or `metadata` and has no entries",
             )),
         }
     }
 }
 
-fn order(line: u64, found: &str, expected: &str) -> PlanError {
+impl IndexPlan {
+    /// Takes what an index says of itself: the members `annotations` and `media_types`.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Expected`] for a value of another type.
+    pub fn read(fields: &mut Fields) -> Result<Self, PlanError> {
+        Ok(Self {
+            annotations: fields.string_map("annotations")?,
+            media_types: media_types(fields)?,
+        })
+    }
+}
+
+pub(crate) fn order(line: u64, found: &str, expected: &str) -> PlanError {
     PlanError::Order {
         line,
         found: found.into(),
@@ -281,110 +322,4 @@ fn parse_names(fields: &mut Fields) -> Result<Vec<String>, PlanError> {
         }
     })?;
     Ok(names.unwrap_or_default())
-}
-
-fn parse_layer(fields: &mut Fields) -> Result<LayerPlan, PlanError> {
-    let has_fold = fields.has("fold");
-    let layer = LayerPlan {
-        name: fields.string("name")?,
-        encoding: parse_encoding(fields)?,
-        annotations: fields.string_map("annotations")?,
-        created_by: fields.string("created_by")?,
-        comment: fields.string("comment")?,
-        created: created(fields)?,
-        line: fields.line(),
-        content: parse_content(fields)?,
-    };
-    let (what, encodes) = match &layer.content {
-        LayerContent::Entries { .. } | LayerContent::Tree { .. } => return Ok(layer),
-        LayerContent::Tar {
-            form: TarForm::Recompress | TarForm::Canonical,
-            ..
-        } => ("tar", true),
-        LayerContent::Tar { .. } => ("tar", false),
-        LayerContent::Metadata { .. } => ("metadata", false),
-    };
-    let refuse = |member: &str| {
-        Err(order(
-            fields.line(),
-            &format!("`{member}` together with `{what}`"),
-            "it where a layer is packed or compressed",
-        ))
-    };
-    match layer.encoding {
-        _ if has_fold => refuse("fold"),
-        Some(_) if !encodes => refuse("encoder"),
-        _ => Ok(layer),
-    }
-}
-
-fn parse_encoding(fields: &mut Fields) -> Result<Option<Encoding>, PlanError> {
-    let line = fields.line();
-    let encoder = fields.read("encoder", |at, json| {
-        at.string(json)?
-            .parse::<EncoderId>()
-            .map_err(|error| at.invalid(error))
-    })?;
-    let level = fields.read("level", |at, json| at.number::<u8>(json))?;
-    let block_size = fields.u64("block_size")?;
-    if encoder.is_none() && level.is_none() && block_size.is_none() {
-        return Ok(None);
-    }
-    let place = fields.place("encoder");
-    let at = At {
-        line,
-        place: &place,
-    };
-    let encoder = encoder.unwrap_or(Codec::Gzip.encoder());
-    let level = level.unwrap_or(encoder.default_level());
-    let block_size = block_size.unwrap_or(encoder.default_block_size());
-    let encoding = Encoding::new(encoder, level, block_size).map_err(|error| at.invalid(error))?;
-    Ok(Some(encoding))
-}
-
-fn parse_content(fields: &mut Fields) -> Result<LayerContent, PlanError> {
-    let fold = fields.bool("fold")?.unwrap_or(true);
-    let form = fields.read("form", |at, json| match json.as_str() {
-        Some("keep") => Ok(TarForm::Keep),
-        Some("uncompress") => Ok(TarForm::Uncompress),
-        Some("recompress") => Ok(TarForm::Recompress),
-        Some("canonical") => Ok(TarForm::Canonical),
-        _ => Err(at.expected("`keep`, `uncompress`, `recompress` or `canonical`", &json)),
-    })?;
-    let (line, place) = (fields.line(), fields.place("tar"));
-    let tar = fields.string("tar")?;
-    let metadata = fields.string("metadata")?;
-    let blob = fields.string("blob")?;
-    let clash = |what: &str| {
-        let at = At {
-            line,
-            place: &place,
-        };
-        at.expected(what, &Json::Null)
-    };
-    match (tar, metadata, blob) {
-        (None, None, None) if form.is_some() => Err(clash("a file, since `form` is given")),
-        (None, None, None) => Ok(LayerContent::Entries {
-            entries: Vec::new(),
-            fold,
-        }),
-        (Some(tar), None, None) => Ok(LayerContent::Tar {
-            file: tar.into(),
-            form: form.unwrap_or_default(),
-        }),
-        (None, Some(file), blob) => Ok(LayerContent::Metadata {
-            file: file.into(),
-            blob: blob.map(Into::into),
-        }),
-        (None, None, Some(_)) => Err(PlanError::Missing {
-            line,
-            field: fields.place("metadata"),
-            expected: "the metadata of the `blob`".into(),
-        }),
-        (Some(_), _, _) => Err(PlanError::Order {
-            line,
-            found: "`tar` together with `metadata` or `blob`".into(),
-            expected: "one of them".into(),
-        }),
-    }
 }

@@ -71,6 +71,8 @@
 
 mod path;
 
+mod glob;
+
 mod attributes;
 
 mod content;
@@ -101,6 +103,7 @@ pub use attributes::{Attributes, Mtime};
 pub use content::Content;
 pub use diff::{DiffError, diff};
 pub use entry::{Entry, Kind, Origin};
+pub use glob::{GlobError, PathGlob};
 pub use load::LoadError;
 pub use overlay::{OverlayError, overlay};
 pub use path::{PathError, PathFault, TreePath};

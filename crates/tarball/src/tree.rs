@@ -118,6 +118,25 @@ impl Tree {
         self.0.entry(self.find(path.as_bytes())?)
     }
 
+    /// Gives the entry at `path` other attributes; whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeError::Invalid`] for attributes that could not be written to a tar.
+    pub fn set_attributes(
+        &mut self,
+        path: &TreePath,
+        attributes: Attributes,
+    ) -> Result<bool, TreeError> {
+        let found = self.find(path.as_bytes());
+        let Some((id, kind)) = found.and_then(|id| Some((id, self.0.kind(id)?))) else {
+            return Ok(false);
+        };
+        check_entry(path, &Entry::new(kind, attributes.clone()))?;
+        Arc::make_mut(&mut self.0).set_attributes(id, &attributes);
+        Ok(true)
+    }
+
     /// Takes the entry at `path` out, and it alone: what is below a directory stays.
     pub fn remove(&mut self, path: &TreePath) -> Option<Entry> {
         let id = self.find(path.as_bytes())?;

@@ -174,6 +174,15 @@ impl Location {
         self
     }
 
+    /// The same image at another path; that of a registry or a daemon stays as it is.
+    #[must_use]
+    pub fn with_path(mut self, path: &Path) -> Self {
+        if self.medium.is_local() {
+            path.clone_into(&mut self.path);
+        }
+        self
+    }
+
     /// The medium.
     #[must_use]
     pub fn medium(&self) -> Medium {

@@ -15,12 +15,14 @@ use crate::spool::Spool;
 /// Layers that lie elsewhere, those of base images, and where: a registry may take them from there,
 /// and a daemon that has them is not sent them, so that they need not come here at all.
 #[derive(Default)]
-pub struct Lent(Vec<Lender>);
+pub struct Lent {
+    lenders: Vec<Lender>,
+    related: Vec<Reference>,
+}
 
 struct Lender {
     source: Box<dyn Source>,
     layers: BTreeSet<Digest>,
-    name: Option<Reference>,
 }
 
 impl Lent {
@@ -37,20 +39,25 @@ impl Lent {
         layers: impl IntoIterator<Item = Digest>,
         name: Option<Reference>,
     ) {
-        self.0.push(Lender {
+        self.lenders.push(Lender {
             source,
             layers: layers.into_iter().collect(),
-            name,
         });
+        self.related.extend(name);
+    }
+
+    /// Layers that are not listed here may be in the image of that name, where a daemon has it.
+    pub fn relate(&mut self, name: Reference) {
+        self.related.push(name);
     }
 
     /// The names of the images.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Reference> {
-        self.0.iter().filter_map(|lender| lender.name.as_ref())
+        self.related.iter()
     }
 
     fn lender(&self, digest: &Digest) -> Option<&dyn Source> {
-        let lender = self.0.iter().find(|at| at.layers.contains(digest))?;
+        let lender = self.lenders.iter().find(|at| at.layers.contains(digest))?;
         Some(&*lender.source)
     }
 
@@ -66,7 +73,7 @@ impl Lent {
 impl fmt::Debug for Lent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|at| &at.layers))
+            .entries(self.lenders.iter().map(|at| &at.layers))
             .finish()
     }
 }

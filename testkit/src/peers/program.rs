@@ -53,18 +53,28 @@ impl Program {
     /// One of another root with that root as its own; of the machine it sees the temporary
     /// directories and this workspace, under their own names.
     pub(crate) fn inside(name: &str, root: &Path, path: &Path) -> Self {
+        Self::inside_seeing(name, root, path, &[])
+    }
+
+    /// As [`Program::inside`]; it sees `more` directories too, those that are there.
+    pub(crate) fn inside_seeing(name: &str, root: &Path, path: &Path, more: &[PathBuf]) -> Self {
         let temporary = std::env::temp_dir();
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let workspace = workspace
             .canonicalize()
             .expect("testkit lies in a workspace");
         let mut seen: Vec<&OsStr> = Vec::new();
-        for path in [
-            Path::new("/tmp"),
-            Path::new("/var/tmp"),
-            &temporary,
+        let always = [
+            "/tmp".as_ref(),
+            "/var/tmp".as_ref(),
+            &*temporary,
             &workspace,
-        ] {
+        ];
+        let more = more
+            .iter()
+            .map(PathBuf::as_path)
+            .filter(|path| path.is_dir());
+        for path in always.into_iter().chain(more) {
             // What lies below another is seen through it.
             if !seen.iter().any(|top| path.starts_with(top)) {
                 seen.push(path.as_os_str());

@@ -82,7 +82,7 @@ impl Supervised {
     ///
     /// # Panics
     ///
-    /// With the daemon's log, when it ends or half a minute passes before that.
+    /// With the daemon's log, when it ends or two minutes pass before that.
     pub(crate) fn start(
         name: &str,
         directory: Directory,
@@ -111,7 +111,7 @@ impl Supervised {
             directory,
             supervisor,
         };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !is_ready(&this.log()) {
             let ended = this.directory().join("ended").exists();
             assert!(!ended, "{name} ended at once:\n{}", this.log());

@@ -5,6 +5,7 @@
     reason = "what helpers of tests unwrap is an assertion too"
 )]
 
+mod bazel;
 mod engines;
 mod faults;
 mod programs;

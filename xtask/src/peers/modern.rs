@@ -100,7 +100,11 @@ pub(super) fn install(place: &Place) -> anyhow::Result<()> {
         return root.fill();
     }
     if place.root().exists() {
-        println!("The modern root was never finished: making it anew");
+        println!("The modern root was never finished: trying to finish it");
+        let Err(why) = Root(place.root()).fill() else {
+            return Ok(());
+        };
+        println!("It cannot be: {why:#}; making it anew");
         remove(&place.root())?;
     }
     println!(

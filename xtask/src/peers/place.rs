@@ -22,6 +22,12 @@ pub(super) const ROOT: &str = "forky";
 pub(super) const UNAVAILABLE: &str = "forky.unavailable";
 /// Beside it: a small Debian, and packages for it.
 pub(super) const DEBIAN: &str = "debian";
+/// Beside it: a server of remote execution.
+pub(super) const BUILDGRID: &str = "buildgrid";
+/// Beside it: Bazel's own formatter.
+pub(super) const BUILDIFIER: &str = "buildifier";
+/// In either, written last: what was installed.
+pub(super) const REGISTRY_STAMP: &str = "stamp";
 /// In the root, written last: what was installed, one package a line.
 pub(super) const STAMP: &str = "cooperage-peers.stamp";
 
@@ -41,6 +47,11 @@ impl Place {
             path.display()
         );
         Ok(Self(path))
+    }
+
+    /// The directory itself.
+    pub(super) fn directory(&self) -> &Path {
+        &self.0
     }
 
     /// The modern root, made or not.

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 
 use super::modern::Root;
 use super::packages::{PEERS, Peer};
-use super::shell;
+use super::place::Place;
+use super::{registries, shell};
 
 /// Which of `packages` are installed below `root`, each with its version; a package of another
 /// architecture than the root's own is asked for as `package:architecture`.
@@ -64,7 +65,7 @@ pub(super) fn probe(root: Option<&Path>, peer: &Peer) -> anyhow::Result<()> {
 }
 
 /// Prints one line a peer: what it is, and its version in either generation.
-pub(super) fn print(root: Option<&Root>) -> anyhow::Result<()> {
+pub(super) fn print(place: &Place, root: Option<&Root>) -> anyhow::Result<()> {
     let packages: Vec<_> = PEERS.iter().map(|peer| peer.package).collect();
     let stable = installed(Path::new("/"), &packages)?;
     let modern = match root {
@@ -85,6 +86,9 @@ pub(super) fn print(root: Option<&Root>) -> anyhow::Result<()> {
             cell(peer.modern.is_some(), &modern),
         );
         println!("{:18}{stable:28}{modern}", peer.title);
+    }
+    for (title, found) in registries::list(place) {
+        println!("{title:18}{found}");
     }
     if let Some(root) = root {
         println!("The modern root is {}.", root.path().display());

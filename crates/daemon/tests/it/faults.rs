@@ -376,6 +376,33 @@ fn documents_are_bounded_and_of_the_right_shape() {
 }
 
 #[test]
+fn where_a_daemon_is_has_a_platform_or_an_error() {
+    let platform = |answer: &'static str| {
+        let fake = Fake::engine(move |line, talk| {
+            if line != "GET /v1.41/version" {
+                return Ok(false);
+            }
+            talk.json(200, answer)?;
+            Ok(true)
+        });
+        let found = connect(&fake.socket()).platform();
+        found
+            .map(|platform| platform.to_string())
+            .map_err(|error| causes(&error))
+    };
+    let said = platform(r#"{"Os":"linux","Arch":"aarch64"}"#);
+    assert_eq!(said.as_deref(), Ok("linux/arm64"));
+    for (answer, words) in [
+        (r#"{"Os":"linux"}"#, "`Arch`: expected a word"),
+        (r#"{"Os":7,"Arch":"amd64"}"#, "`Os`: expected a word"),
+        ("[", "it is not valid JSON"),
+    ] {
+        let error = platform(answer).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn archives_that_break_off_are_said_in_the_daemons_words() {
     let with = |body: &str| {
         let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}");

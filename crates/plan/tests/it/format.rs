@@ -309,8 +309,9 @@ const EVERYTHING: &str = r#"{"plan":"index","version":1,"names":["a:1","b"],"ann
 {"path":"tr","tree":"dir","dir_mode":"0700","mode":"0600"}
 {"tree":"root"}
 {"runtime":"users"}
+{"match":"a/**/[x-z]","mode":"0755","dir_mode":"0700","uid":1,"gid":2,"user":"u","group":"g","mtime":4,"xattrs":{"user.x":"AAE="},"origin":"o"}
 {"layer":{"tar":"x.tar","form":"canonical"}}
-{"image":{"author":null}}
+{"image":{"author":null,"base":{"manifest":"m.json","config":"c.json"}}}
 {"layer":{"metadata":"m.json","blob":"m.blob"}}
 {"layer":{"metadata":"m.json"}}
 "#;
@@ -331,8 +332,95 @@ fn without_lines(mut plan: Plan) -> Plan {
                 entry.line = 0;
             }
         }
+        for line in &mut layer.matches {
+            line.line = 0;
+        }
     }
     plan
+}
+
+#[test]
+fn faulty_matches_are_refused() {
+    for (line, reason) in [
+        (
+            r#"{"match":"a"}"#,
+            "`mode` is missing: expected `mode`, `dir_mode`",
+        ),
+        (
+            r#"{"match":"","mode":"0755"}"#,
+            "`match`: expected a glob of paths",
+        ),
+        (
+            r#"{"match":"/","mode":"0755"}"#,
+            "`match`: expected a glob of paths",
+        ),
+        (
+            r#"{"match":"a[","mode":"0755"}"#,
+            "`match` is not valid: error parsing glob 'a['",
+        ),
+        (
+            r#"{"match":7,"mode":"0755"}"#,
+            "`match`: expected a string, found `7`",
+        ),
+        (
+            r#"{"match":"a","mode":"rwx"}"#,
+            "`mode`: expected an octal mode",
+        ),
+        (
+            r#"{"match":"a","path":"a","mode":"0755"}"#,
+            "unknown field `path`",
+        ),
+        (
+            r#"{"match":"a","gdi":1}"#,
+            "unknown field `gdi`: did you mean `gid`?",
+        ),
+        (
+            r#"{"mtach":"a","mode":"0755"}"#,
+            "unknown field `mtach`: did you mean `match`?",
+        ),
+    ] {
+        entry_refused(line, reason);
+    }
+    let line = r#"{"match":"a","mode":"0755"}"#;
+    refused(
+        &format!("{HEAD}\n{line}"),
+        "line 2: a `match` line cannot stand here: expected a `layer` line before it",
+    );
+    refused(
+        &format!("{HEAD}\n{{\"layer\":{{\"tar\":\"a\"}}}}\n{line}"),
+        "line 3: a `match` line cannot stand here: expected another layer",
+    );
+}
+
+#[test]
+fn bases_by_documents_are_whole() {
+    for (base, reason) in [
+        (
+            r#"{"manifest":"m"}"#,
+            "`base.config` is missing: expected the file",
+        ),
+        (
+            r#"{"config":"c"}"#,
+            "`base.manifest` is missing: expected the file",
+        ),
+        (
+            r#"{"manifest":"m","config":"c","reference":"oci:a"}"#,
+            "`base.reference` together with `manifest` cannot stand here",
+        ),
+        (
+            r#"{"manifest":"m","confg":"c"}"#,
+            "unknown field `base.confg`: did you mean `config`?",
+        ),
+        (
+            "{}",
+            "`base.reference` is missing: expected where the base lies",
+        ),
+    ] {
+        refused(
+            &format!(r#"{{"plan":"image","version":1,"base":{base}}}"#),
+            reason,
+        );
+    }
 }
 
 #[test]
@@ -447,6 +535,19 @@ fn the_schema_knows_the_same_members() {
         )),
         inner("healthcheck")
     );
+    let base = |members: &str| {
+        let line = format!(r#"{{"plan":"image","version":1,"base":{{{members},"{odd}":1}}}}"#);
+        known(&line)
+    };
+    let in_schema: BTreeSet<String> = schema["$defs"]["image"]["properties"]["base"]["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|way| way["type"] == "object")
+        .flat_map(keys)
+        .collect();
+    assert_eq!(base(r#""reference":"oci:a""#), in_schema);
+    assert_eq!(base(r#""manifest":"m","config":"c""#), in_schema);
     assert_eq!(
         known(&format!("{HEAD}\n{{\"layer\":{{\"{odd}\":1}}}}")),
         inner("layer")
@@ -462,10 +563,14 @@ fn the_schema_knows_the_same_members() {
         ("tree", "\"d\""),
         ("hardlink", "\"a\""),
         ("opaque", "true"),
+        ("match", "\"*\""),
     ] {
-        let line = format!(
-            "{HEAD}\n{{\"layer\":{{}}}}\n{{\"path\":\"p\",\"{kind}\":{value},\"{odd}\":1}}"
-        );
+        let path = if kind == "match" {
+            ""
+        } else {
+            "\"path\":\"p\","
+        };
+        let line = format!("{HEAD}\n{{\"layer\":{{}}}}\n{{{path}\"{kind}\":{value},\"{odd}\":1}}");
         let found = lines
             .iter()
             .find(|line| line["required"] == serde_json::json!([kind]));

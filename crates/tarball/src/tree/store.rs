@@ -351,6 +351,12 @@ impl Store {
         self.nodes[id as usize] = node;
     }
 
+    /// Gives an entry other attributes.
+    pub(super) fn set_attributes(&mut self, id: Id, attributes: &Attributes) {
+        let new = |found: &Attributes| Arc::new(found.clone());
+        self.nodes[id as usize].attributes = self.attributes.intern(attributes, new);
+    }
+
     /// Marks a directory, or the place of one, as opaque. [`Self::is_full`] must have been asked.
     pub(super) fn mark(&mut self, path: &TreePath) {
         let id = self.make(path.as_bytes());

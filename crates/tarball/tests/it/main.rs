@@ -4,6 +4,7 @@ mod common;
 
 mod blocks;
 mod folding;
+mod globs;
 mod golden;
 mod layers;
 mod order;

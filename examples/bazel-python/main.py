@@ -1,0 +1,5 @@
+"""Prints a greeting."""
+
+from greetings import words
+
+print(words.greeting())

@@ -1,0 +1,59 @@
+//! What `bazel run` and `bazel test` do with an image.
+
+use std::ffi::OsStr;
+
+use cooperage_testkit::docker::{self, Store};
+use cooperage_testkit::peers::Generation;
+use cooperage_testkit::registry;
+
+use crate::support::{document, files, workspace};
+
+#[test]
+fn an_image_is_loaded_into_docker_and_runs() {
+    let Some(workspace) = workspace() else { return };
+    for store in Store::ALL {
+        let Some(docker) = docker::start(store) else {
+            continue;
+        };
+        let host = format!("unix://{}", docker.socket().display());
+        let variables = [("DOCKER_HOST", OsStr::new(&host))];
+        workspace
+            .ran_with(&variables, &["run", "//app:load"])
+            .exits(0)
+            .says(&["cooperage/app:test"]);
+        let said = docker.run("cooperage/app:test", &[]).expect("it runs");
+        assert_eq!(said, "hello cooper\n", "{store:?}");
+    }
+}
+
+#[test]
+fn an_image_is_pushed_with_the_digest_it_was_built_with() {
+    let Some(workspace) = workspace() else { return };
+    let Some(registry) = registry::start(Generation::Modern) else {
+        return;
+    };
+    let to = format!("docker://{}/app:v1", registry.address());
+    workspace
+        .ran(&["run", "//app:push", "--", "--to", &to])
+        .exits(0);
+    workspace
+        .run(&["build", "//app:on_base"])
+        .expect("it builds");
+    let files = files(&workspace, "//app:on_base", &[]);
+    let descriptor = document(&files, ".descriptor.json");
+    let (digest, _) = registry.manifest("app", "v1").expect("it was pushed");
+    assert_eq!(descriptor["digest"], digest.as_str());
+    assert_eq!(registry.missing("app", "v1"), [""; 0]);
+}
+
+#[test]
+fn an_image_test_passes_and_fails() {
+    let Some(workspace) = workspace() else { return };
+    let ran = workspace.ran(&["test", "//expect/..."]).exits(0);
+    ran.says(&["3 tests pass"]);
+    let ran = workspace
+        .ran(&["test", "--test_output=errors", "//expect:fails"])
+        .exits(3);
+    // Everything that is wrong, not the first.
+    ran.says(&["/app/other", "app/name.txt", "0755"]);
+}

@@ -1,0 +1,16 @@
+//! The Bazel rules as their users have them: Bazel itself, without a network, on `bazel/tests` and on
+//! the examples.
+
+mod actions;
+mod attributes;
+mod digests;
+mod engine;
+mod examples;
+mod failures;
+mod format;
+mod names;
+mod parity;
+mod pulled;
+mod remote;
+mod support;
+mod tools;

@@ -1,0 +1,116 @@
+//! Where the tool comes from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cooperage_testkit::bazel::Workspace;
+use cooperage_testkit::sha256;
+
+use crate::support::{bazel, copy_file, in_tests, outputs, tool, write};
+
+const BUILD: &str = r#"
+load("@cooperage//bazel:defs.bzl", "image_layer")
+
+image_layer(
+    name = "layer",
+    srcs = {"BUILD.bazel": "/app/BUILD"},
+)
+"#;
+
+/// A workspace that takes the tool as `tag` says.
+fn write_workspace(directory: &Path, tag: &str) {
+    fs::create_dir_all(directory).expect("a directory can be made");
+    write(&directory.join("BUILD.bazel"), BUILD);
+    let module = format!(
+        "module(name = \"tools\")\n\
+         bazel_dep(name = \"cooperage\", version = \"0.1.0\")\n\
+         cooperage = use_extension(\"@cooperage//bazel:extensions.bzl\", \"cooperage\")\n\
+         cooperage.toolchain({tag})\n"
+    );
+    write(&directory.join("MODULE.bazel"), &module);
+}
+
+/// The tool in the repository that Bazel keeps it in.
+fn kept(workspace: &Workspace<'_>) -> PathBuf {
+    let external = workspace.base().join("external");
+    // Of several versions of Bazel, each with names of its own.
+    let names = ["~~cooperage~", "++cooperage+"].map(|of| format!("cooperage{of}cooperage_host"));
+    let mut tools = names
+        .iter()
+        .map(|name| external.join(name).join("cooperage"))
+        .filter(|path| path.exists());
+    tools.next().expect("the tool's repository is there")
+}
+
+#[test]
+fn a_tool_from_source_is_the_same_in_two_output_bases() {
+    let Some(bazel) = bazel() else { return };
+    let directory = bazel.directory().join("source");
+    write_workspace(&directory, "from_source = True");
+    // As it is for users, but quick to build.
+    let quick = [
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+        ("CARGO_PROFILE_RELEASE_LTO", "off"),
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+        ("CARGO_NET_OFFLINE", "true"),
+    ];
+    let digests = [(); 2].map(|()| {
+        let mut workspace = in_tests(bazel.workspace(&directory));
+        for (name, value) in quick {
+            workspace = workspace.with_variable(name, value);
+        }
+        let spawns = workspace.spawns(&["build", "//:layer"]).expect("it builds");
+        let bytes = fs::read(kept(&workspace)).expect("the tool is there");
+        let base = workspace.base().to_string_lossy().into_owned();
+        assert!(
+            !contains(&bytes, base.as_bytes()),
+            "it knows where it was built"
+        );
+        (sha256(&bytes), outputs(&spawns))
+    });
+    assert_eq!(digests[0], digests[1]);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    sha256(bytes).replace("sha256:", "")
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn a_prebuilt_tool_is_the_one_that_the_lockfile_names() {
+    let Some(bazel) = bazel() else { return };
+    let directory = bazel.directory().join("prebuilt");
+    write_workspace(&directory, "lockfile = \"//:cooperage.lock.json\"");
+    let prebuilt = directory.join("prebuilt-cooperage");
+    copy_file(tool(), &prebuilt);
+    let digest = hex(&fs::read(&prebuilt).expect("it was copied"));
+    let lock = |digest: &str| {
+        let architecture = if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "amd64"
+        };
+        let binary = serde_json::json!({
+            "sha256": digest,
+            "url": format!("file://{}", prebuilt.display()),
+        });
+        let lock = serde_json::json!({
+            "binaries": { format!("linux-{architecture}"): binary },
+            "version": "0.1.0",
+        });
+        write(&directory.join("cooperage.lock.json"), &lock.to_string());
+    };
+    let workspace = in_tests(bazel.workspace(&directory));
+    lock(&"0".repeat(64));
+    workspace
+        .ran(&["build", "//:layer"])
+        .exits(1)
+        .says(&["Checksum was", &digest]);
+    lock(&digest);
+    workspace.run(&["build", "//:layer"]).expect("it builds");
+    let bytes = fs::read(kept(&workspace)).expect("the tool is there");
+    assert_eq!(hex(&bytes), digest);
+}
