@@ -21,7 +21,7 @@ def files_at(target, path, into, strip_prefix, common):
       A struct for `add_entries`.
     """
     return struct(
-        common = common,
+        end = _end(target, common),
         executable = _executable(target),
         files = target[DefaultInfo].files,
         into = into,
@@ -30,6 +30,10 @@ def files_at(target, path, into, strip_prefix, common):
         path = path,
         strip_prefix = strip_prefix,
     )
+
+def _end(target, common):
+    """What ends each of a target's lines: there may be many."""
+    return ',"origin":%s%s}' % (json.encode(shown(target.label)), common)
 
 def program_at(target, path, common):
     """A program, and its runfiles beside it.
@@ -45,12 +49,11 @@ def program_at(target, path, common):
     default = target[DefaultInfo]
     runfiles = default.default_runfiles
     return struct(
-        common = common,
         empty_filenames = runfiles.empty_filenames,
+        end = _end(target, common),
         executable = default.files_to_run.executable,
         files = runfiles.files,
         kind = _PROGRAM,
-        origin = shown(target.label),
         path = path,
         repo_mapping = getattr(default.files_to_run, "repo_mapping_manifest", None),
         root_symlinks = runfiles.root_symlinks,
@@ -112,13 +115,7 @@ def _lines(entry, expander):
     return _program_lines(entry, expander)
 
 def _line(path, file, mode, entry):
-    return '{"path":%s,"file":%s,"mode":"%s","origin":%s%s}' % (
-        json.encode(path),
-        json.encode(file.path),
-        mode,
-        json.encode(entry.origin),
-        entry.common,
-    )
+    return '{"path":%s,"file":%s,"mode":"%s"%s' % (json.encode(path), json.encode(file.path), mode, entry.end)
 
 def _at(path, file, mode, entry, expander):
     """A file, or all that lies below a directory."""
@@ -185,11 +182,7 @@ def _program_lines(entry, expander):
         lines.extend(_at(tree + link.path, link.target_file, _runfile_mode(link.target_file, entry), entry, expander))
     for path in entry.empty_filenames.to_list():
         path = tree + (path[3:] if path.startswith("../") else "_main/" + path)
-        lines.append('{"path":%s,"text":"","mode":"0644","origin":%s%s}' % (
-            json.encode(path),
-            json.encode(entry.origin),
-            entry.common,
-        ))
+        lines.append('{"path":%s,"text":"","mode":"0644"%s' % (json.encode(path), entry.end))
     if entry.repo_mapping:
         lines.append(_line(tree + "_repo_mapping", entry.repo_mapping, "0644", entry))
     return lines

@@ -27,8 +27,12 @@ mod unix {
         // A handler that does nothing is enough, and unlike an ignored signal it is not handed on
         // to other programs. It can only fail for signals that nobody may handle.
         let _ = signal_hook::flag::register(SIGXFSZ, seen);
+        let ignored = ignored();
+        // The first signal has the lowest bit.
         let ends = [SIGHUP, SIGINT, SIGTERM];
-        let ends = ends.into_iter().filter(|signal| !is_ignored(*signal));
+        let ends = ends
+            .into_iter()
+            .filter(|signal| ignored >> (signal - 1) & 1 == 0);
         let Ok(mut signals) = Signals::new(ends) else {
             return;
         };
@@ -46,9 +50,9 @@ mod unix {
         }
     }
 
-    /// Whether who started this program has it ignore a signal. Where the system does not say so in
-    /// a file, none is.
-    fn is_ignored(signal: i32) -> bool {
+    /// The signals that who started this program has it ignore, as bits. Where the system does not
+    /// say so in a file, none is.
+    fn ignored() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = |line: &str| {
             line.strip_prefix("SigIgn:")
@@ -56,7 +60,6 @@ mod unix {
         };
         let set = status.lines().find_map(line);
         let set = set.and_then(|set| u64::from_str_radix(&set, 16).ok());
-        // The first signal has the lowest bit.
-        set.is_some_and(|set| set >> (signal - 1) & 1 == 1)
+        set.unwrap_or(0)
     }
 }

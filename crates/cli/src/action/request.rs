@@ -1,5 +1,8 @@
 //! A request: lines of JSON, of which the first names the action.
 
+mod error;
+mod lines;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, Read as _};
@@ -7,88 +10,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use cooperage_image_spec::Json;
-use cooperage_plan::fields::{Fields, near, nearest};
+use cooperage_plan::fields::Fields;
 use cooperage_plan::{BuildOptions, LayerPlan, LoadError, Modes, Plan, PlanError, PlanFile};
 use cooperage_transport::Layers;
 
-use super::{ACTIONS, Action, Base, PlanKind};
+pub(crate) use self::error::RequestError;
+use self::lines::{Line, NamedFile, Numbered, first_line, named_file, own_line, push_once};
+use super::{Action, Base, PlanKind};
 use crate::context::Context;
 use crate::error::Hinted;
 use crate::media::Media;
 
 /// The most that a request may have, in bytes: some millions of entries.
 pub(crate) const MAX_REQUEST: u64 = 1 << 30;
-
-/// Why a request could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestError {
-    /// A line or a field, as in plans.
-    #[error(transparent)]
-    Line(#[from] PlanError),
-    /// Nothing but empty lines.
-    #[error("it is empty: expected a first line such as `{{\"action\":\"layer\",\"version\":1}}`")]
-    Empty,
-    /// No such action.
-    #[error("line {line}: `action`: no action `{found}` is known here: {hint}")]
-    Action {
-        line: u64,
-        found: String,
-        hint: String,
-    },
-    /// A version that this program does not know.
-    #[error(
-        "line {line}: request version {found} is not known here: version 1 is read; use a newer cooperage"
-    )]
-    Version { line: u64, found: u64 },
-    /// An output or an input that the action does not have.
-    #[error("line {line}: `{action}` has no {kind} `{found}`: {hint}")]
-    NoSuchFile {
-        line: u64,
-        action: &'static str,
-        kind: &'static str,
-        found: String,
-        hint: String,
-    },
-    /// An output that is given twice.
-    #[error("line {line}: the output `{name}` is given twice: line {first} names it too")]
-    Twice { line: u64, name: String, first: u64 },
-    /// An output or input that the action needs.
-    #[error(
-        "the {kind} `{name}` is missing: expected a line `{{\"{kind}\":\"{name}\",\"file\":…}}`"
-    )]
-    MissingFile {
-        kind: &'static str,
-        name: &'static str,
-    },
-    /// A line that the action needs.
-    #[error("a line with `{name}` is missing: expected {expected}")]
-    MissingLine {
-        name: &'static str,
-        expected: String,
-    },
-    /// A line that may stand once.
-    #[error("line {line}: a line with `{name}` stands on line {first} already: expected one")]
-    SecondLine {
-        line: u64,
-        name: &'static str,
-        first: u64,
-    },
-    /// A line that the action does not know.
-    #[error("line {line}: `{action}` has no such line: {hint}")]
-    NoSuchLine {
-        line: u64,
-        action: &'static str,
-        hint: String,
-    },
-    /// A plan where there should be none, or none where there should be one.
-    #[error("line {line}: `{action}` expects {expected}, found {found}")]
-    Plan {
-        line: u64,
-        action: &'static str,
-        expected: &'static str,
-        found: &'static str,
-    },
-}
 
 /// A request whose lines are read, but for those of its plan.
 pub(crate) struct Request {
@@ -102,21 +36,6 @@ pub(crate) struct Request {
     inputs: Vec<NamedFile>,
     lines: Vec<Line>,
     pub(crate) base: Base,
-}
-
-struct NamedFile {
-    line: u64,
-    name: &'static str,
-    file: PathBuf,
-}
-
-/// A line that is the action's own.
-#[derive(Clone, Debug)]
-pub(crate) struct Line {
-    /// The member it is known by, of [`Action::lines`].
-    pub(crate) kind: &'static str,
-    /// All its members.
-    pub(crate) fields: Fields,
 }
 
 /// Reads the file of a request.
@@ -387,140 +306,4 @@ impl PlanKind {
 
 fn invalid(label: &str, error: RequestError) -> anyhow::Error {
     anyhow!(error).context(format!("{label} is no valid request"))
-}
-
-/// The lines of a file that are not empty.
-struct Numbered<'a> {
-    bytes: &'a [u8],
-    offset: usize,
-    number: u64,
-}
-
-struct NumberedLine<'a> {
-    number: u64,
-    offset: usize,
-    text: &'a [u8],
-}
-
-impl<'a> Numbered<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            offset: 0,
-            number: 0,
-        }
-    }
-}
-
-impl<'a> Iterator for Numbered<'a> {
-    type Item = NumberedLine<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let left = self
-                .bytes
-                .get(self.offset..)
-                .filter(|left| !left.is_empty())?;
-            let offset = self.offset;
-            let end = left.iter().position(|byte| *byte == b'\n');
-            let text = &left[..end.unwrap_or(left.len())];
-            self.offset += text.len() + 1;
-            self.number += 1;
-            if !text.trim_ascii().is_empty() {
-                return Some(NumberedLine {
-                    number: self.number,
-                    offset,
-                    text,
-                });
-            }
-        }
-    }
-}
-
-fn first_line(mut fields: Fields) -> Result<&'static Action, RequestError> {
-    let line = fields.line();
-    let name = fields.string("action")?;
-    let version = fields.u64("version")?;
-    let name = fields.need("action", name, "what is to be done, on the first line")?;
-    match version {
-        Some(1) => {}
-        Some(found) => return Err(RequestError::Version { line, found }),
-        None => drop(fields.need("version", version, "`1`")?),
-    }
-    let Some(action) = ACTIONS.iter().find(|action| action.name == name) else {
-        let known: Vec<_> = ACTIONS.iter().map(|action| action.name).collect();
-        return Err(RequestError::Action {
-            line,
-            hint: near(&name, &known),
-            found: name,
-        });
-    };
-    fields.end()?;
-    Ok(action)
-}
-
-fn named_file(
-    fields: &mut Fields,
-    kind: &'static str,
-    action: &'static Action,
-    known: &'static [&'static str],
-) -> Result<NamedFile, RequestError> {
-    let line = fields.line();
-    let found = fields.string(kind)?.unwrap_or_default();
-    let file = fields.string("file")?;
-    let file = fields.need("file", file, "the name of the file")?;
-    let Some(name) = known.iter().find(|name| **name == found) else {
-        let hint = match known {
-            [] => format!("expected no {kind} at all"),
-            _ => near(&found, known),
-        };
-        return Err(RequestError::NoSuchFile {
-            line,
-            action: action.name,
-            kind,
-            found,
-            hint,
-        });
-    };
-    let file = file.into();
-    Ok(NamedFile { line, name, file })
-}
-
-fn push_once(files: &mut Vec<NamedFile>, file: NamedFile) -> Result<(), RequestError> {
-    if let Some(first) = files.iter().find(|other| other.name == file.name) {
-        return Err(RequestError::Twice {
-            line: file.line,
-            name: file.name.to_owned(),
-            first: first.line,
-        });
-    }
-    files.push(file);
-    Ok(())
-}
-
-/// A line that is neither the plan's nor names a file: known by one of its members.
-fn own_line(fields: Fields, action: &'static Action) -> Result<Line, RequestError> {
-    let kind = action.lines.iter().find(|kind| fields.has(kind));
-    if let Some(kind) = kind {
-        return Ok(Line { kind, fields });
-    }
-    let plan = (action.plan != PlanKind::None).then_some("plan");
-    let known: Vec<_> = ["output", "input"]
-        .into_iter()
-        .chain(plan)
-        .chain(action.lines.iter().copied())
-        .collect();
-    // Most often the member is misspelt.
-    let meant = fields
-        .left()
-        .find_map(|found| nearest(found, &known).map(|name| (found, name)));
-    let hint = match meant {
-        Some((found, name)) => format!("`{found}`: did you mean `{name}`?"),
-        None => format!("expected one with one of `{}`", known.join("`, `")),
-    };
-    Err(RequestError::NoSuchLine {
-        line: fields.line(),
-        action: action.name,
-        hint,
-    })
 }
