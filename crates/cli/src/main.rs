@@ -27,6 +27,7 @@ mod files;
 mod media;
 mod plan_file;
 mod progress;
+mod recompress;
 mod text;
 
 use std::process::ExitCode;
