@@ -1,6 +1,7 @@
 //! The command as its users run it.
 
 mod build;
+mod compression;
 mod copy;
 mod cost;
 #[cfg(unix)]
