@@ -289,13 +289,15 @@ fn one(
     }
 }
 
-/// Runs `work` over `items` on up to `jobs` threads, results in the order of `items`. After a
-/// failure no new item is begun, and the results end with it.
-fn parallel<T: Sync, R: Send>(
+/// Runs `work` over `items` on up to `jobs` threads, results in the order of `items`.
+///
+/// After a failure no new item is begun: what was begun by then is ended, and of the rest there are
+/// no results.
+pub fn parallel<T: Sync, R: Send, E: Send>(
     items: &[T],
     jobs: NonZeroUsize,
-    work: impl Fn(&T) -> Result<R, Error> + Sync,
-) -> Vec<Result<R, Error>> {
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Vec<Result<R, E>> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let results = Mutex::new(Vec::new());
     let run = || {

@@ -28,7 +28,7 @@ mod medium;
 mod memory;
 mod progress;
 
-pub use copy::{Copied, CopyOptions, Visit, children, copy, copy_blobs, walk};
+pub use copy::{Copied, CopyOptions, Visit, children, copy, copy_blobs, parallel, walk};
 pub use error::Error;
 pub use medium::{BlobWriter, Root, Sink, Source, Written, open, put, read, transfer};
 pub use memory::Memory;

@@ -13,19 +13,21 @@ use cooperage_daemon_archive::{
 };
 use cooperage_digest::Digest;
 use cooperage_image_spec::{Descriptor, Platform, Reference};
-use cooperage_transport::{DestinationOptions, Layers, Location, Medium};
+use cooperage_transport::{DestinationOptions, Layers, Location, Medium, TemporaryBlobs};
 use serde_json::{Value, json};
 
 use crate::archive_report;
 use crate::context::{Context, Outcome};
 use crate::error::Hinted;
 use crate::media;
+use crate::recompress::{self, CompressionArgs, Form, Over};
 use crate::text::{bytes, count, printable};
 
 /// Copy an image from one place to another
 ///
 /// Every byte is verified, what is there already is not moved again, and the name comes last.
-/// An index is copied whole unless `--platform` takes one image of it.
+/// An index is copied whole unless `--platform` takes one image of it. Layers stay as they are,
+/// and so do digests, but for `--compression`.
 #[derive(Debug, Args)]
 pub(crate) struct CopyArgs {
     /// Where the image lies
@@ -43,6 +45,8 @@ pub(crate) struct CopyArgs {
     /// Leave zstd layers as they are in a docker archive, for engines that can read them
     #[arg(long)]
     keep_zstd: bool,
+    #[command(flatten)]
+    compression: CompressionArgs,
 }
 
 /// What was copied under one name.
@@ -51,19 +55,17 @@ struct Moved {
     copied: Option<Copied>,
 }
 
+/// What there is to tell.
+struct Told {
+    moved: Vec<Moved>,
+    /// What became of images in an archive.
+    archive: Option<Report>,
+    recompressed: Option<recompress::Report>,
+}
+
 pub(crate) fn run(args: &CopyArgs, context: &Context) -> Result<Outcome> {
-    if args.all && args.from.is_one_image() {
-        bail!(
-            "`--all` copies every image: leave the name in `{}` out",
-            args.from
-        );
-    }
-    if args.all && args.to.is_one_image() {
-        bail!(
-            "`--all` copies under their own names: leave the name in `{}` out",
-            args.to
-        );
-    }
+    check(args)?;
+    let form = args.compression.form(&args.to)?;
     // A layer that goes where it stays is not kept twice, unless that is asked for.
     let layers = match context.network_args().cache_dir {
         Some(_) => Layers::Kept,
@@ -78,28 +80,52 @@ pub(crate) fn run(args: &CopyArgs, context: &Context) -> Result<Outcome> {
     if roots.is_empty() {
         bail!("there is no image in `{}`", args.from);
     }
-    let source = opened.source();
     if args.platform.is_some() {
         for root in &mut roots {
+            let source = opened.source();
             let image = media::image(source, &root.descriptor, args.platform.as_ref())?;
             root.descriptor = image.descriptor;
         }
     }
-    if args.to.path() == Path::new("-") {
-        let (roots, report) = to_stdout(source, roots, args)?;
-        let moved: Vec<Moved> = roots
-            .into_iter()
-            .map(|root| Moved { root, copied: None })
-            .collect();
-        context.note(text(args, &moved, report.as_ref()).trim_end());
-        return Ok(Outcome::Done);
+    let blobs = TemporaryBlobs::default();
+    let recompressed = recompress::prepare(&opened, &mut roots, form, &args.to, &blobs, context)?;
+    let source = Over {
+        blobs: &blobs,
+        source: opened.source(),
+    };
+    let to_stdout = args.to.path() == Path::new("-");
+    let (moved, archive) = if to_stdout {
+        stream(&source, roots, args)?
+    } else {
+        to_medium(&source, roots, args, context)?
+    };
+    let told = Told {
+        moved,
+        archive,
+        recompressed,
+    };
+    if to_stdout {
+        context.note(text(args, &told).trim_end());
+    } else {
+        context.report(|| json(args, &told), || text(args, &told))?;
     }
-    let (moved, report) = to_medium(source, roots, args, context)?;
-    context.report(
-        || json(args, &moved, report.as_ref()),
-        || text(args, &moved, report.as_ref()),
-    )?;
     Ok(Outcome::Done)
+}
+
+fn check(args: &CopyArgs) -> Result<()> {
+    if args.all && args.from.is_one_image() {
+        bail!(
+            "`--all` copies every image: leave the name in `{}` out",
+            args.from
+        );
+    }
+    if args.all && args.to.is_one_image() {
+        bail!(
+            "`--all` copies under their own names: leave the name in `{}` out",
+            args.to
+        );
+    }
+    Ok(())
 }
 
 fn to_medium(
@@ -110,7 +136,7 @@ fn to_medium(
 ) -> Result<(Vec<Moved>, Option<Report>)> {
     let options = DestinationOptions {
         platform: args.platform.clone(),
-        layers: layer_form(args),
+        layers: layer_form(args)?,
         network: context.network_for(std::slice::from_ref(&args.to))?,
         ..DestinationOptions::default()
     };
@@ -141,20 +167,20 @@ fn to_medium(
     Ok((moved, report))
 }
 
-fn layer_form(args: &CopyArgs) -> LayerForm {
-    if args.keep_zstd {
-        LayerForm::Keep
-    } else {
-        LayerForm::Gzip
-    }
+/// What becomes of zstd layers in a docker archive.
+fn layer_form(args: &CopyArgs) -> Result<LayerForm> {
+    Ok(match args.compression.form(&args.to)? {
+        Form::Usual if !args.keep_zstd => LayerForm::Gzip,
+        Form::Usual | Form::Keep | Form::All(_) => LayerForm::Keep,
+    })
 }
 
 /// Writes the archive as it is made: standard output cannot be replaced at the end.
-fn to_stdout(
+fn stream(
     source: &dyn Source,
     mut roots: Vec<Root>,
     args: &CopyArgs,
-) -> Result<(Vec<Root>, Option<Report>)> {
+) -> Result<(Vec<Moved>, Option<Report>)> {
     let mut out = io::BufWriter::with_capacity(256 << 10, io::stdout().lock());
     let report = match args.to.medium() {
         Medium::OciArchive => {
@@ -170,7 +196,7 @@ fn to_stdout(
             let images = docker_images(&mut roots, &args.to)?;
             let mut options = WriteOptions::default();
             options.platform.clone_from(&args.platform);
-            options.layers = layer_form(args);
+            options.layers = layer_form(args)?;
             Some(write_docker(source, &images, &mut out, &options)?)
         }
         _ => bail!(Hinted::new(
@@ -182,7 +208,8 @@ fn to_stdout(
         )),
     };
     io::Write::flush(&mut out).context("cannot write to standard output")?;
-    Ok((roots, report))
+    let moved = |root| Moved { root, copied: None };
+    Ok((roots.into_iter().map(moved).collect(), report))
 }
 
 /// The roots by digest, with those of their names that are references.
@@ -208,9 +235,9 @@ fn docker_images(roots: &mut [Root], to: &Location) -> Result<Vec<Image>> {
     Ok(images.into_values().map(image).collect())
 }
 
-fn text(args: &CopyArgs, moved: &[Moved], report: Option<&Report>) -> String {
+fn text(args: &CopyArgs, told: &Told) -> String {
     let mut out = String::new();
-    for Moved { root, copied } in moved {
+    for Moved { root, copied } in &told.moved {
         let name = root.name.as_deref().unwrap_or("without a name");
         let _ = write!(out, "copied {} {}", printable(name), root.descriptor.digest);
         if let Some(copied) = copied {
@@ -222,22 +249,35 @@ fn text(args: &CopyArgs, moved: &[Moved], report: Option<&Report>) -> String {
             out.push(')');
         }
         out.push('\n');
+        if let Some(source) = source(told, root) {
+            let _ = writeln!(out, "  it was {source} before its layers were recompressed");
+        }
     }
     let _ = writeln!(out, "to {}", printable(&args.to.to_string()));
-    if let Some(report) = report {
+    if let Some(report) = &told.recompressed {
+        out.push_str(&report.text());
+    }
+    if let Some(report) = &told.archive {
         out.push_str(&archive_report::text(report));
     }
     out
 }
 
-fn json(args: &CopyArgs, moved: &[Moved], report: Option<&Report>) -> Value {
-    let images: Vec<Value> = moved
+/// What an image's digest was, if it is another now.
+fn source<'a>(told: &'a Told, root: &Root) -> Option<&'a Digest> {
+    told.recompressed.as_ref()?.source(&root.descriptor.digest)
+}
+
+fn json(args: &CopyArgs, told: &Told) -> Value {
+    let images: Vec<Value> = told
+        .moved
         .iter()
         .map(|moved| {
             let copied = moved.copied.unwrap_or_default();
             json!({
                 "name": moved.root.name,
                 "digest": moved.root.descriptor.digest.as_str(),
+                "source": source(told, &moved.root).unwrap_or(&moved.root.descriptor.digest).as_str(),
                 "blobs": copied.blobs,
                 "bytes": copied.bytes,
                 "skipped": copied.skipped,
@@ -248,6 +288,7 @@ fn json(args: &CopyArgs, moved: &[Moved], report: Option<&Report>) -> Value {
         "from": args.from.to_string(),
         "to": args.to.to_string(),
         "images": images,
-        "archive": report.map(archive_report::json),
+        "archive": told.archive.as_ref().map(archive_report::json),
+        "recompressed": told.recompressed.as_ref().map(recompress::Report::json),
     })
 }

@@ -28,6 +28,7 @@ mod files;
 mod media;
 mod plan_file;
 mod progress;
+mod recompress;
 mod text;
 
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Read, Write};
 
-use cooperage_blob::{BlobWriter, Sink};
+use cooperage_blob::Sink;
 use cooperage_compress::{BlockRecord, Codec, Encoder, Encoding, Workers, decoder};
 use cooperage_digest::{Algorithm, Hasher};
 use cooperage_image_spec::Descriptor;
@@ -10,6 +10,7 @@ use cooperage_tarball::{ReadOptions, TarError, TarReader};
 
 use crate::Layer;
 use crate::detect::detect;
+use crate::marking::Marking;
 use crate::pack::layer_media_type;
 
 /// What becomes of an existing layer's bytes.
@@ -91,10 +92,7 @@ pub fn adopt(
         origin: origin.to_owned(),
         codec,
     })?;
-    let mut writer = Marking {
-        writer: sink.create(Algorithm::Sha256).map_err(store)?,
-        failed: false,
-    };
+    let mut writer = Marking::new(sink.create(Algorithm::Sha256).map_err(store)?);
     let without_blocks = |tar| (tar, Vec::new());
     let (tar, encoding, stored) = match form {
         LayerForm::Keep => (
@@ -112,7 +110,7 @@ pub fn adopt(
         }
     };
     let (tar, blocks) = tar.map_err(|fault| match fault {
-        Fault::Io(error) if writer.failed => {
+        Fault::Io(error) if writer.has_failed() => {
             store(cooperage_blob::Error::io("cannot write its blob", error))
         }
         Fault::Io(error) => failed(error),
@@ -121,7 +119,7 @@ pub fn adopt(
             source,
         },
     })?;
-    let written = writer.writer.finish(None).map_err(store)?;
+    let written = writer.finish().map_err(store)?;
     Ok(Layer {
         descriptor: Descriptor::new(layer_media_type(stored), written.digest, written.size),
         diff_id: tar.hasher.finish(),
@@ -150,27 +148,6 @@ impl From<TarError> for Fault {
             TarError::Read { source, .. } => Self::Io(source),
             error => Self::Tar(error),
         }
-    }
-}
-
-/// A blob's writer that remembers whether it failed: where bytes pass from a reader to it, the error
-/// alone does not say which of the two it was.
-struct Marking<'a> {
-    writer: Box<dyn BlobWriter + 'a>,
-    failed: bool,
-}
-
-impl Write for Marking<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = self.writer.write(bytes);
-        self.failed |= matches!(&result, Err(error) if error.kind() != io::ErrorKind::Interrupted);
-        result
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let result = self.writer.flush();
-        self.failed |= result.is_err();
-        result
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`pack`] reads each file once and hashes both of the layer's names while its bytes stream to a
 //! [`Sink`](cooperage_blob::Sink). [`adopt`] takes a layer that exists: as it is, without its
-//! compression, or compressed anew. [`form`] is the one function that makes a config and a
+//! compression, or compressed anew. [`recompress`] does that to whole images. [`form`] is the one function that makes a config and a
 //! manifest, on a [`Base`] or from scratch; [`form_index`] the one that makes an index. None of
 //! them asks a clock or the environment.
 //!
@@ -38,7 +38,10 @@ mod edit;
 mod form;
 mod layer;
 mod load;
+mod marking;
 mod pack;
+mod recompress;
+mod reencode;
 mod warning;
 
 pub use adopt::{AdoptError, LayerForm, adopt};
@@ -51,4 +54,7 @@ pub use form::{
 pub use layer::Layer;
 pub use load::{DEFAULT_TAR_LIMIT, LayerError, LoadedLayer, load_layer, load_tar};
 pub use pack::{PackError, PackOptions, layer_media_type, pack};
+pub use recompress::{
+    RecompressError, RecompressLayers, RecompressOptions, Recompressed, Replaced, recompress,
+};
 pub use warning::{MAX_RUNNABLE_LAYERS, Warning};

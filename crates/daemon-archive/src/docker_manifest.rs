@@ -8,6 +8,9 @@ pub(crate) struct ManifestItem {
     pub(crate) config: String,
     pub(crate) repo_tags: Vec<String>,
     pub(crate) layers: Vec<String>,
+    /// Whether it says what its layers' descriptors are, as `docker save` does since 25 where a graph
+    /// driver unpacked them.
+    pub(crate) describes_layers: bool,
 }
 
 /// Why a `manifest.json` cannot be read.
@@ -29,7 +32,7 @@ pub enum ManifestJsonError {
 
 /// Reads the document.
 ///
-/// Members that nothing here needs (`Parent`, `LayerSources`) are let be. `null` for the list of
+/// Members that nothing here needs (`Parent`) are let be. `null` for the list of
 /// images is refused, as Docker does; `null` for a list within an image is an empty one, as Go
 /// writes it.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<ManifestItem>, ManifestJsonError> {
@@ -58,6 +61,10 @@ fn parse_item(at: usize, image: &Json) -> Result<ManifestItem, ManifestJsonError
             .into(),
         repo_tags: strings(at, image, "RepoTags")?,
         layers: strings(at, image, "Layers")?,
+        describes_layers: image
+            .get("LayerSources")
+            .and_then(Json::as_object)
+            .is_some_and(|layers| !layers.is_empty()),
     })
 }
 

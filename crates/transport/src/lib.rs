@@ -62,6 +62,7 @@ pub use pushing::Sent;
 pub use read::{FindError, Opened};
 pub use registries::RegistriesError;
 pub use remote::Layers;
+pub use spool::TemporaryBlobs;
 pub use stock::Lent;
 pub use write::{Destination, DestinationOptions, Finished};
 pub use write_error::DestinationError;

@@ -19,6 +19,7 @@ pub struct Opened {
 
 enum Inner {
     Local(Box<dyn Source>),
+    Docker(Box<DockerArchive>),
     Remote(Box<Remote>),
 }
 
@@ -150,9 +151,9 @@ impl Location {
                 Inner::Remote(Box::new(Remote::open(self, reference, network, layers)?))
             }
             None if self.medium() == Medium::DockerDaemon => {
-                Inner::Local(self.open_daemon(network)?)
+                Inner::Docker(Box::new(self.open_daemon(network)?))
             }
-            None => Inner::Local(self.open_local()?),
+            None => self.open_local()?,
         };
         Ok(Opened {
             inner,
@@ -160,7 +161,7 @@ impl Location {
         })
     }
 
-    fn open_daemon(&self, network: &Network) -> Result<Box<dyn Source>, FindError> {
+    fn open_daemon(&self, network: &Network) -> Result<DockerArchive, FindError> {
         let location = || self.clone();
         let Some(image) = self.image() else {
             return Err(FindError::NoImage {
@@ -172,14 +173,13 @@ impl Location {
             source,
         })?;
         let saved = engine.save(std::slice::from_ref(image), &ReadOptions::default());
-        let archive = saved.map_err(|source| FindError::Daemon {
+        saved.map_err(|source| FindError::Daemon {
             location: location(),
             source: Box::new(source),
-        })?;
-        Ok(Box::new(archive))
+        })
     }
 
-    fn open_local(&self) -> Result<Box<dyn Source>, FindError> {
+    fn open_local(&self) -> Result<Inner, FindError> {
         let options = ReadOptions::default();
         let archive = |source| FindError::Archive {
             location: self.clone(),
@@ -188,23 +188,28 @@ impl Location {
         let stdin = self.path() == Path::new("-");
         Ok(match self.medium() {
             // A registry or a daemon was opened before this.
-            Medium::Oci | Medium::Docker | Medium::DockerDaemon => Box::new(
-                Layout::open(self.path()).map_err(|source| FindError::Layout {
+            Medium::Oci | Medium::Docker | Medium::DockerDaemon => {
+                let layout = Layout::open(self.path()).map_err(|source| FindError::Layout {
                     location: self.clone(),
                     source,
-                })?,
-            ),
-            Medium::OciArchive if stdin => {
-                Box::new(OciArchive::from_reader(std::io::stdin(), &options).map_err(archive)?)
+                })?;
+                Inner::Local(Box::new(layout))
             }
             Medium::OciArchive => {
-                Box::new(OciArchive::open(self.path(), &options).map_err(archive)?)
-            }
-            Medium::DockerArchive if stdin => {
-                Box::new(DockerArchive::from_reader(std::io::stdin(), &options).map_err(archive)?)
+                let opened = if stdin {
+                    OciArchive::from_reader(std::io::stdin(), &options)
+                } else {
+                    OciArchive::open(self.path(), &options)
+                };
+                Inner::Local(Box::new(opened.map_err(archive)?))
             }
             Medium::DockerArchive => {
-                Box::new(DockerArchive::open(self.path(), &options).map_err(archive)?)
+                let opened = if stdin {
+                    DockerArchive::from_reader(std::io::stdin(), &options)
+                } else {
+                    DockerArchive::open(self.path(), &options)
+                };
+                Inner::Docker(Box::new(opened.map_err(archive)?))
             }
         })
     }
@@ -216,6 +221,7 @@ impl Opened {
     pub fn source(&self) -> &dyn Source {
         match &self.inner {
             Inner::Local(source) => &**source,
+            Inner::Docker(archive) => &**archive,
             Inner::Remote(remote) => &**remote,
         }
     }
@@ -225,7 +231,18 @@ impl Opened {
     pub fn into_source(self) -> Box<dyn Source> {
         match self.inner {
             Inner::Local(source) => source,
+            Inner::Docker(archive) => archive,
             Inner::Remote(remote) => remote,
+        }
+    }
+
+    /// Whether this manifest stands in for the image's own, which a docker archive or a daemon did
+    /// not keep, so that its digest is nobody's: see [`DockerArchive::is_stand_in`].
+    #[must_use]
+    pub fn is_stand_in(&self, manifest: &Digest) -> bool {
+        match &self.inner {
+            Inner::Docker(archive) => archive.is_stand_in(manifest),
+            Inner::Local(_) | Inner::Remote(_) => false,
         }
     }
 

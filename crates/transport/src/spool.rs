@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cooperage_blob::{BlobWriter, Error, Written};
+use cooperage_blob::{BlobWriter, Error, Root, Sink, Source, Written};
 use cooperage_digest::{Algorithm, Digest, HashingWriter};
 use cooperage_image_spec::Descriptor;
 use cooperage_staging::TemporaryDirectory;
@@ -62,6 +62,39 @@ impl Spool {
     fn held(&self) -> MutexGuard<'_, Held> {
         // Every change is one call on one collection, so a panic elsewhere leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Blobs that are needed until a command ends: in a temporary directory in `TMPDIR`, which is made
+/// with the first of them and goes away with this. Nothing here has a name.
+#[derive(Debug, Default)]
+pub struct TemporaryBlobs(Spool);
+
+impl Sink for TemporaryBlobs {
+    fn has(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        Ok(self.0.has(&descriptor.digest))
+    }
+
+    fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
+        Ok(Box::new(self.0.create(algorithm)?))
+    }
+
+    /// Refused.
+    fn publish(&self, root: &Root) -> Result<(), Error> {
+        Err(Error::unsupported(format!(
+            "`{}` is kept for a while, and gets no name",
+            root.descriptor.digest
+        )))
+    }
+}
+
+impl Source for TemporaryBlobs {
+    fn roots(&self) -> Result<Vec<Root>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn fetch(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, Error> {
+        Ok(Box::new(self.0.fetch(descriptor)?))
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::Command;
 use cooperage_testkit::docker::{self, Docker, Store};
 use cooperage_testkit::own_registry::{OwnRegistry, OwnRegistryOptions};
 use cooperage_testkit::peers;
+use cooperage_testkit::registry;
 use serde_json::Value;
 
 use crate::support::{Project, Ran};
@@ -137,6 +138,84 @@ fn images_are_copied_to_an_engine_and_back() {
         run(&project, docker, &["inspect", "docker-daemon:"])
             .exits(1)
             .says(&["names no image"]);
+    }
+}
+
+/// Graph drivers have layers without compression; those go to a registry in gzip, as docker push
+/// sends them, and what containerd's store gives back keeps its digest.
+#[test]
+fn what_an_engine_has_goes_to_a_registry_in_gzip() {
+    for docker in engines() {
+        let Some(registry) = registry::start(docker.store().generation()) else {
+            return;
+        };
+        let project = Project::new();
+        let store = format!("{:?}", docker.store()).to_lowercase();
+        let Some(()) = write_plan(&project, docker, "compressed", None) else {
+            return;
+        };
+        let here = format!("docker-daemon:cli-{store}:gzip");
+        let build = ["build", "app.plan", "-o", &here, "--format", "json"];
+        let built = run(&project, docker, &build).exits(0).json();
+        let name = format!("{}/team/{store}:1", registry.address());
+        let to = format!("docker://{name}");
+        let push = ["copy", &here, &to, "--format", "json"];
+        let pushed = run(&project, docker, &push).exits(0).json();
+
+        let (digest, bytes) = registry
+            .manifest(&format!("team/{store}"), "1")
+            .expect("a tag");
+        assert_eq!(pushed["images"][0]["digest"], digest.as_str());
+        let manifest: Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(
+            manifest["config"]["digest"],
+            built["images"][0]["config_digest"]
+        );
+        let layers = manifest["layers"].as_array().expect("layers");
+        assert_eq!(layers.len(), 2);
+        for layer in layers {
+            let media_type = layer["mediaType"].as_str().expect("text");
+            assert!(media_type.ends_with("tar+gzip"), "{store}: {media_type}");
+        }
+        if docker.store() == Store::ModernContainerd {
+            assert_eq!(pushed["recompressed"], Value::Null);
+            assert_eq!(digest, built["digest"].as_str().expect("text"));
+        } else {
+            let made = &pushed["recompressed"]["layers"][0];
+            let (before, after) = (made["from_size"].as_u64(), made["to_size"].as_u64());
+            assert!(after.is_some() && after < before, "{store}: {made}");
+            // The same bytes each time, so the second push sends none.
+            let again = run(&project, docker, &push).exits(0).json();
+            assert_eq!(again["images"][0]["digest"], digest.as_str());
+            assert_eq!(again["images"][0]["bytes"], 0, "{again}");
+        }
+        assert_eq!(
+            registry.missing(&format!("team/{store}"), "1"),
+            Vec::<String>::new()
+        );
+
+        docker
+            .remove_image(&format!("cli-{store}:gzip"))
+            .expect("it is there");
+        docker
+            .client()
+            .run(["pull", "--quiet", &name])
+            .expect("Docker pulls it");
+        assert_eq!(
+            docker.run(&name, &[]).expect("it runs"),
+            "compressed",
+            "{store}"
+        );
+        docker.remove_image(&name).expect("it is there");
+        if let Some(skopeo) = peers::skopeo(docker.store().generation()) {
+            let seen = skopeo
+                .run(["inspect", "--tls-verify=false", &to])
+                .expect("it is read");
+            let seen: Value = serde_json::from_str(&seen).expect("JSON");
+            assert_eq!(seen["Digest"], digest.as_str());
+            let layer = seen["Layers"][0].as_str();
+            assert_eq!(layer, layers[0]["digest"].as_str());
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod action_expect;
 mod action_facts;
 mod action_write;
 mod build;
+mod compression;
 mod copy;
 mod cost;
 #[cfg(unix)]

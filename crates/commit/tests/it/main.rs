@@ -2,6 +2,7 @@
 
 mod documents;
 mod layers;
+mod recompress;
 
 /// An error with all its causes.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -1,6 +1,6 @@
 //! What `docker save` writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -41,6 +41,8 @@ pub struct DockerArchive {
     roots: Vec<Root>,
     blobs: BTreeMap<Digest, Blob>,
     layers: BTreeMap<Digest, Vec<Check>>,
+    /// Manifests that `docker save` made.
+    stand_ins: BTreeSet<Digest>,
 }
 
 #[derive(Debug)]
@@ -102,9 +104,12 @@ impl DockerArchive {
             measured: BTreeMap::new(),
             layers: BTreeMap::new(),
         };
-        let mut roots: Vec<Root> = Vec::new();
+        let (mut roots, mut stand_ins) = (Vec::<Root>::new(), BTreeSet::new());
         for item in &items {
             let descriptor = reading.image(item)?;
+            if item.describes_layers {
+                stand_ins.insert(descriptor.digest.clone());
+            }
             for name in names(&archive, item)? {
                 if roots.iter().any(|root| root.name.as_ref() == Some(&name)) {
                     return Err(ReadError::NameTwice {
@@ -124,7 +129,20 @@ impl DockerArchive {
             roots,
             blobs,
             layers,
+            stand_ins,
         })
+    }
+
+    /// Whether this manifest stands in for the image's own, which was not kept.
+    ///
+    /// It does if it was formed here, and if `docker save` wrote it: since Docker 25 an archive is an
+    /// image layout, but of what a graph driver unpacked the manifest is made with the archive
+    /// (`manifest.json` has `LayerSources` then). The layers of such a manifest are usually
+    /// uncompressed, whatever the image's own were.
+    #[must_use]
+    pub fn is_stand_in(&self, manifest: &Digest) -> bool {
+        let formed = matches!(self.blobs.get(manifest), Some(Blob::Formed(_)));
+        formed || self.stand_ins.contains(manifest)
     }
 
     /// Reads all that the roots refer to, and compares every digest and every diff ID.
@@ -137,7 +155,7 @@ impl DockerArchive {
             place: self.archive.place().into(),
             source,
         };
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for root in &self.roots {
             cooperage_blob::walk(self, &root.descriptor, &mut |descriptor, document| {
                 if document.is_some() || !seen.insert(descriptor.digest.clone()) {

@@ -191,6 +191,7 @@ fn item(image: &prepare::PreparedImage) -> ManifestItem {
             .iter()
             .map(|layer| blob_path(&layer.digest))
             .collect(),
+        describes_layers: false,
     }
 }
 

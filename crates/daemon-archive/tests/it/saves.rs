@@ -74,6 +74,11 @@ fn docker_save_of_every_store() {
             _ => assert_eq!(links, 0, "{store}"),
         }
         let archive = DockerArchive::open(&theirs, &ReadOptions::default()).unwrap();
+        assert_eq!(
+            archive.is_stand_in(&archive.roots().unwrap()[0].descriptor.digest),
+            store != Store::ModernContainerd,
+            "{store}"
+        );
         let digests = manifest(&archive, 0)
             .layers
             .into_iter()
