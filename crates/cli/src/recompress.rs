@@ -106,13 +106,12 @@ pub(crate) fn prepare(
     context: &Context,
 ) -> Result<Option<Report>> {
     let (encoding, layers) = match form {
-        Form::Keep => return Ok(None),
         Form::All(encoding) => (encoding, RecompressLayers::All),
         // Whoever pulls wants little; what has a manifest of its own is to keep its digest.
         Form::Usual if to.medium() == Medium::Docker => {
             (Encoding::default(), RecompressLayers::Uncompressed)
         }
-        Form::Usual => return Ok(None),
+        Form::Usual | Form::Keep => return Ok(None),
     };
     let taken =
         |root: &&mut Root| form != Form::Usual || opened.is_stand_in(&root.descriptor.digest);

@@ -155,8 +155,8 @@ fn what_an_engine_has_goes_to_a_registry_in_gzip() {
             return;
         };
         let here = format!("docker-daemon:cli-{store}:gzip");
-        let build = ["build", "app.plan", "-o", &here, "--format", "json"];
-        let built = run(&project, docker, &build).exits(0).json();
+        let load = ["build", "app.plan", "-o", &here, "--format", "json"];
+        let built = run(&project, docker, &load).exits(0).json();
         let name = format!("{}/team/{store}:1", registry.address());
         let to = format!("docker://{name}");
         let push = ["copy", &here, &to, "--format", "json"];

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;
+use std::slice::from_ref;
 
 use cooperage_blob::{BlobWriter, Error, Memory, Root, Sink, Source, put, read};
 use cooperage_commit::{
@@ -80,7 +81,7 @@ fn run(
     let mut options = RecompressOptions::new(Encoding::of(codec), &workers);
     options.layers = layers;
     let made = Memory::new();
-    let result = recompress(memory, std::slice::from_ref(root), &options, &made);
+    let result = recompress(memory, from_ref(root), &options, &made);
     (made, result)
 }
 
@@ -109,7 +110,7 @@ fn each_form_becomes_each_other_and_nothing_else_changes() {
             let (made, result) = run(&memory, &root, to, RecompressLayers::All);
             let result = result.expect("it is made");
             if from == to {
-                assert_eq!(result.roots, [root.clone()]);
+                assert_eq!(result.roots, from_ref(&root));
                 assert!(result.documents.is_empty() && result.layers.is_empty());
                 assert!(made.digests().is_empty(), "{from}");
                 continue;
@@ -152,7 +153,7 @@ fn threads_do_not_reach_the_digest() {
     let digests = [1, 2, 5].map(|threads| {
         let workers = Workers::new(NonZeroUsize::new(threads).expect("not zero"));
         let options = RecompressOptions::new(Encoding::default(), &workers);
-        let made = recompress(&memory, &[root.clone()], &options, &Memory::new());
+        let made = recompress(&memory, from_ref(&root), &options, &Memory::new());
         made.expect("it is made").roots[0].digest.clone()
     });
     assert!(
@@ -347,7 +348,7 @@ fn what_is_not_as_it_says_is_refused() {
         let mut options = RecompressOptions::new(Encoding::of(Codec::Zstd), &workers);
         options.tar_limit = limit;
         let made = Memory::new();
-        let error = recompress(memory, &[root.clone()], &options, &made).expect_err("a fault");
+        let error = recompress(memory, from_ref(root), &options, &made).expect_err("a fault");
         let said = chain(&error);
         for word in words {
             assert!(said.contains(word), "`{word}` is not in: {said}");
