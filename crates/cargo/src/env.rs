@@ -19,7 +19,8 @@ pub fn vars() -> BTreeMap<String, String> {
     clippy::disallowed_methods,
     reason = "cargo is one of the crates that read it"
 )]
-pub(crate) fn path(name: &str) -> Option<PathBuf> {
+#[must_use]
+pub fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)

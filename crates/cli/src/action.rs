@@ -28,7 +28,7 @@ mod write;
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -199,7 +199,7 @@ pub(crate) fn start(args: &[OsString]) -> Option<ExitCode> {
     }
     let file = request_file(only)?;
     let context = Context::silent();
-    let ran = run_file(file, &context);
+    let ran = run_file(&file, &context);
     Some(context.finish(ran.map(|()| Outcome::Done)))
 }
 
@@ -215,7 +215,7 @@ pub(crate) fn run(args: &ActionArgs, context: &Context) -> Result<Outcome> {
             "an `@` stands before the name of the file with the request",
         ));
     };
-    run_file(file, context)?;
+    run_file(&file, context)?;
     Ok(Outcome::Done)
 }
 
@@ -228,11 +228,11 @@ fn request_file(arg: &OsStr) -> Option<PathBuf> {
     })
 }
 
-fn run_file(file: PathBuf, context: &Context) -> Result<()> {
+fn run_file(file: &Path, context: &Context) -> Result<()> {
     let read = || format!("cannot read the request `{}`", file.display());
-    let bytes = request::read(&file).with_context(read)?;
+    let bytes = request::read(file).with_context(read)?;
     let label = format!("`{}`", file.display());
-    let request = Request::parse(label, bytes, Base::default())?;
+    let request = Request::parse(&label, bytes, Base::default())?;
     let cancel = Cancel::default();
     let setting = Setting {
         context,

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 
+use cooperage_cargo::env;
+
 use super::runfiles::{Runfiles, Surroundings, around};
 use super::{Base, Request, request};
 use crate::args::Global;
@@ -60,10 +62,9 @@ fn read(program: &Path, file: &Path) -> Result<Request> {
         .with_context(|| format!("cannot read the request `{}`", file.display()))?;
     let runfiles = Runfiles::of(program, &Surroundings::from_environment());
     let label = format!("`{}`", file.display());
-    let request = Request::parse(label, bytes, Base::Runfiles(runfiles))?;
+    let request = Request::parse(&label, bytes, Base::Runfiles(runfiles))?;
     // Relative names that the user gives start from where the user is; runfiles are absolute.
-    if let Some(directory) = std::env::var_os("BUILD_WORKING_DIRECTORY") {
-        let directory = PathBuf::from(directory);
+    if let Some(directory) = env::path("BUILD_WORKING_DIRECTORY") {
         std::env::set_current_dir(&directory)
             .with_context(|| format!("cannot go to `{}`", directory.display()))?;
     }

@@ -53,9 +53,9 @@ pub(crate) fn read(file: &Path) -> io::Result<Vec<u8>> {
 
 impl Request {
     /// Reads all lines before the plan, and refuses what the action does not know.
-    pub(crate) fn parse(label: String, bytes: Vec<u8>, base: Base) -> Result<Self> {
-        let parsed = Self::read_lines(&label, bytes, base);
-        parsed.map_err(|error| invalid(&label, error))
+    pub(crate) fn parse(label: &str, bytes: Vec<u8>, base: Base) -> Result<Self> {
+        let parsed = Self::read_lines(label, bytes, base);
+        parsed.map_err(|error| invalid(label, error))
     }
 
     fn read_lines(label: &str, bytes: Vec<u8>, base: Base) -> Result<Self, RequestError> {

@@ -1,11 +1,11 @@
 //! The files that a program started by a build system brings along.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use cooperage_cargo::env;
 
 /// Where runfiles are looked for, in this order.
 #[derive(Clone, Debug, Default)]
@@ -26,16 +26,16 @@ enum Place {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     /// `RUNFILES_DIR`
-    pub(crate) directory: Option<OsString>,
+    pub(crate) directory: Option<PathBuf>,
     /// `RUNFILES_MANIFEST_FILE`
-    pub(crate) manifest: Option<OsString>,
+    pub(crate) manifest: Option<PathBuf>,
 }
 
 impl Surroundings {
     pub(crate) fn from_environment() -> Self {
         Self {
-            directory: std::env::var_os("RUNFILES_DIR"),
-            manifest: std::env::var_os("RUNFILES_MANIFEST_FILE"),
+            directory: env::path("RUNFILES_DIR"),
+            manifest: env::path("RUNFILES_MANIFEST_FILE"),
         }
     }
 }
@@ -59,13 +59,9 @@ impl Runfiles {
             let lies = text.lines().filter_map(entry).collect();
             Some(Place::Manifest { file: path, lies })
         };
-        let given = |name: &Option<OsString>| {
-            let name = name.as_ref().filter(|name| !name.is_empty());
-            name.map(PathBuf::from)
-        };
         let places = [
-            given(&surroundings.directory).and_then(|path| tree(&path)),
-            given(&surroundings.manifest).and_then(|path| manifest(&path)),
+            surroundings.directory.as_deref().and_then(tree),
+            surroundings.manifest.as_deref().and_then(manifest),
             tree(&beside(".runfiles")),
             manifest(&beside(".runfiles_manifest")),
             around(program).and_then(|(path, _)| tree(&path)),
@@ -179,8 +175,8 @@ mod tests {
         write("other.runfiles/_main/app", "");
         write("other.runfiles/_main/e", "");
         let surroundings = Surroundings {
-            directory: Some(path("env").into()),
-            manifest: Some(path("MANIFEST").into()),
+            directory: Some(path("env")),
+            manifest: Some(path("MANIFEST")),
         };
         let runfiles = Runfiles::of(&path("app"), &surroundings);
         for (name, place) in [

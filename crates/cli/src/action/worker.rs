@@ -59,7 +59,7 @@ pub(crate) fn run() -> ExitCode {
 fn act(work: &Work, context: &Context, cancel: &Cancel) -> Result<()> {
     let base = Base::Directory(PathBuf::from(&work.sandbox_dir));
     let lines = work.arguments.join("\n").into_bytes();
-    let request = Request::parse("the work request".to_owned(), lines, base)?;
+    let request = Request::parse("the work request", lines, base)?;
     run_request(&request, &Setting { context, cancel })
 }
 
@@ -91,7 +91,7 @@ fn serve(input: impl BufRead, output: impl Write + Send, handle: Handle<'_>) -> 
             }
             if queue.wants_thread() {
                 let thread = std::thread::Builder::new().name("request".into());
-                if thread.spawn_scoped(scope, &work).is_err() && queue.lost_thread() {
+                if thread.spawn_scoped(scope, work).is_err() && queue.lost_thread() {
                     // Without any thread this one does it all.
                     queue.close();
                     work();
