@@ -29,7 +29,7 @@ pub use caches::{BuildGrid, Farm, HttpCache};
 pub use log::Spawn;
 
 /// Seconds after which a command is ended: Bazel waits for ever for a worker that never comes.
-const PATIENCE: u32 = 400;
+const PATIENCE: u32 = 900;
 
 /// What Bazel sees and is told.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::support::{actions, workspace, write};
+use crate::support::{actions, document, files, set_mode, workspace, write};
 
 fn pair(mnemonic: &str, label: &str) -> (String, String) {
     (mnemonic.to_owned(), label.to_owned())
@@ -54,6 +54,45 @@ fn an_image_action_reads_documents_alone() {
             .iter()
             .all(|spawn| spawn.mnemonic != "CooperageFetch")
     );
+}
+
+#[test]
+fn stamped_values_reach_the_config_and_no_layer() {
+    let Some(workspace) = workspace() else { return };
+    let script = workspace.path().join("status.sh");
+    let command = format!("--workspace_status_command={}", script.display());
+    let labels = |flags: &[&str]| {
+        let words = [&["build", "//app:stamped"], flags].concat();
+        let spawns = workspace.spawns(&words).expect("it builds");
+        let files = files(&workspace, "//app:stamped", flags);
+        let config = document(&files, ".config.json");
+        (
+            spawns,
+            config["config"]["Labels"]["org.example.revision"].clone(),
+        )
+    };
+    let (_, without) = labels(&[]);
+    assert!(without.is_null(), "{without}");
+    for revision in ["one", "two"] {
+        write(
+            &script,
+            &format!("#!/bin/sh\necho STABLE_REVISION {revision}\n"),
+        );
+        set_mode(&script, 0o755);
+        let (spawns, label) = labels(&["--stamp", &command]);
+        assert_eq!(label, revision);
+        assert_eq!(actions(&spawns), [pair("CooperageImage", "//app:stamped")]);
+    }
+}
+
+#[test]
+fn programs_are_checked_beside_the_image() {
+    let Some(workspace) = workspace() else { return };
+    let ran = workspace.ran(&["build", "//app:lacking"]).exits(1);
+    ran.says(&["//app:lacking", "bin/dynamic", "libc.so.6"]);
+    workspace
+        .run(&["build", "--norun_validations", "//app:lacking"])
+        .expect("the image itself does not wait for it");
 }
 
 #[test]

@@ -68,6 +68,8 @@ pub(crate) fn copy_tests(to: &Path) {
     place_tool(to);
     let busybox = peers::tool("busybox").expect("every Debian has one");
     copy_file(busybox.path(), &to.join("app/busybox"));
+    // Of the distribution, so that it needs its C library.
+    copy_file(Path::new("/bin/true"), &to.join("app/dynamic"));
     for (name, mode) in [
         ("a0644.txt", 0o644),
         ("b0755.sh", 0o755),
