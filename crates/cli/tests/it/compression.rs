@@ -135,7 +135,7 @@ fn what_was_saved_without_compression_is_pushed_in_gzip() {
         let made = &pushed["recompressed"];
         assert_eq!(
             (&made["encoder"], &made["level"]),
-            (&"gzip-1".into(), &5.into())
+            (&"gzip-2".into(), &5.into())
         );
         let layers = made["layers"].as_array().expect("layers");
         assert_eq!(layers.len(), 2);
