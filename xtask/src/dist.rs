@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .unwrap_or_else(|| format!("file://{}", output.display()));
     let (version, built) = build(&root, args, &targets, None)?;
     if args.check {
-        check(&root, args, &targets, &built)?;
+        check(&root, args, &targets, &built, &output)?;
     }
     let (mut sums, mut binaries) = (String::new(), BTreeMap::new());
     for (platform, bytes) in &built {
@@ -177,18 +177,22 @@ fn check_names(builder: &Builder<'_>, binary: &Binary) -> Result<()> {
     Ok(())
 }
 
-/// Builds from a copy of the sources elsewhere, and compares.
-fn check(root: &Path, args: &Args, targets: &[String], built: &Built) -> Result<()> {
+/// Builds from a copy of the sources elsewhere, and compares; what differs is left in `output`.
+fn check(root: &Path, args: &Args, targets: &[String], built: &Built, output: &Path) -> Result<()> {
     let elsewhere = tempfile::tempdir()?;
     let copy = elsewhere.path().join("a-place-of-another-length");
     copy_sources(root, &copy)?;
     let target = elsewhere.path().join("built");
     let (_, again) = build(&copy, args, targets, Some(&target))?;
     for (platform, bytes) in built {
-        if again.get(platform) != Some(bytes) {
+        let other = again.get(platform).map_or(&[][..], Vec::as_slice);
+        if other != bytes {
+            let name = file_name(platform);
+            write_program(&output.join(format!("{name}.here")), bytes)?;
+            write_program(&output.join(format!("{name}.elsewhere")), other)?;
             bail!(
-                "`{}` is another one when it is built elsewhere",
-                file_name(platform)
+                "`{name}` is another one when it is built elsewhere: both are in `{}`",
+                output.display()
             );
         }
     }

@@ -89,7 +89,7 @@ fn stamped_values_reach_the_config_and_no_layer() {
 fn programs_are_checked_beside_the_image() {
     let Some(workspace) = workspace() else { return };
     let ran = workspace.ran(&["build", "//app:lacking"]).exits(1);
-    ran.says(&["//app:lacking", "bin/dynamic", "libc.so.6"]);
+    ran.says(&["//app:lacking", "bin/dynamic", "needs the loader"]);
     workspace
         .run(&["build", "--norun_validations", "//app:lacking"])
         .expect("the image itself does not wait for it");
