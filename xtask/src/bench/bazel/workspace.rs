@@ -94,7 +94,7 @@ copied(name = "copy", layers = [":files_copy"])
 "#;
 
 const DICTIONARY: &str = r#"
-FILES = ["files/d%02d/f%03d.txt" % (number // 1000, number % 1000) for number in range(30000)]
+FILES = ["files/d%d/f%d.txt" % (number // 1000, number % 1000) for number in range(30000)]
 image_layer(name = "files", srcs = {file: "/srv/" + file for file in FILES})
 image(name = "image", layers = [":files"])
 copied(name = "files_copy", srcs = FILES)
@@ -133,11 +133,7 @@ pub(super) fn make(directory: &Path, cooperage: &Path) -> Result<()> {
     }
     write("dictionary/BUILD.bazel", &format!("{HEAD}{DICTIONARY}"))?;
     for number in 0..30_000 {
-        let path = format!(
-            "dictionary/files/d{:02}/f{:03}.txt",
-            number / 1000,
-            number % 1000
-        );
+        let path = format!("dictionary/files/d{}/f{}.txt", number / 1000, number % 1000);
         write(&path, &text(200_000 + number, 500))?;
     }
     write("BUILD.bazel", &root())
