@@ -20,9 +20,15 @@ fn live() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 pub(crate) struct Live(PathBuf);
 
 impl Live {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        live().insert(path.clone());
-        Self(path)
+    /// What `create` makes, under the name that it gives.
+    pub(crate) fn make<T>(
+        create: impl FnOnce() -> io::Result<(T, PathBuf)>,
+    ) -> io::Result<(T, Self)> {
+        // Held meanwhile: there is none that is not known.
+        let mut live = live();
+        let (made, path) = create()?;
+        live.insert(path.clone());
+        Ok((made, Self(path)))
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::host::{self, Lock, Readers};
 use crate::live::Live;
@@ -141,10 +141,11 @@ fn make<T>(
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
     loop {
-        // Errors of `create` are handed on as they are.
-        let (made, path) = builder.make_in(directory, &create)?.into_parts();
-        let path: PathBuf = path.keep().map_err(|error| error.error)?;
-        let live = Live::new(path);
+        let (made, live) = Live::make(|| {
+            // Errors of `create` are handed on as they are.
+            let (made, path) = builder.make_in(directory, &create)?.into_parts();
+            Ok((made, path.keep().map_err(|error| error.error)?))
+        })?;
         if let Some(lock) = Lock::take(live.path())? {
             return Ok((made, live, lock));
         }
