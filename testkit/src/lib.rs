@@ -7,6 +7,7 @@
 //! - [`faults`] stands between a registry and its client and does what networks and liars do.
 //! - [`tokens`] hands out tokens for a registry, [`certificates`] makes certificates, and
 //!   [`own_registry`] is a small registry of the test kit's own.
+//! - [`again`] runs a test's own program once more, to be killed or limited.
 //! - [`golden`] holds what must never change unseen.
 //! - [`program`] runs the workspace's own programs as their users do.
 //! - [`layer_metadata`] lets a layer be what no packer makes.
@@ -31,6 +32,7 @@ pub mod faults;
 pub mod own_registry;
 pub mod tokens;
 
+pub mod again;
 pub mod golden;
 pub mod http;
 mod layer;

@@ -2,10 +2,11 @@
 //! no file has a final name that is not whole.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use cooperage_layout::Layout;
+use cooperage_testkit::again;
 use cooperage_testkit::faults::{Fault, On, Proxy, Rule};
 use cooperage_testkit::peers::Generation;
 use cooperage_testkit::registry::Registry;
@@ -14,25 +15,21 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::images::{Image, image};
 use crate::support::{check_layout, client, options, pull, push, shared};
 
-/// What the other process is told: the direction, the registry's address, the name and a layout.
-const TOLD: &str = "COOPERAGE_TEST_OF_KILLS";
+/// The test that the other process runs, which does what it was told instead.
+const TEST: &str = "killed::a_push_that_is_killed_publishes_nothing_that_is_not_whole";
 
 fn app() -> Image {
     image(61, &[1_000_000, 300_000, 40_000, 500])
 }
 
-/// The process that is killed.
-#[test]
-#[ignore = "started by the tests beside it"]
-fn process() {
-    #[expect(clippy::disallowed_methods, reason = "it is told what to do so")]
-    let told = std::env::var(TOLD).expect("it is started by the tests beside it");
-    let words: Vec<_> = told.split(' ').collect();
-    let [direction, address, name, path] = words[..] else {
-        panic!("told `{told}`");
+/// What the process that is killed does: the direction, the registry's address, the name and a
+/// layout.
+fn work(words: &[String]) {
+    let [direction, address, name, path] = words else {
+        panic!("told {words:?}");
     };
     let client = client(options());
-    let result = match direction {
+    let result = match direction.as_str() {
         "push" => push(&app(), &client, address, name).map(drop),
         _ => pull(
             &client,
@@ -45,11 +42,8 @@ fn process() {
     result.expect("no fault but its death");
 }
 
-fn start(told: &str) -> Child {
-    let program = std::env::current_exe().expect("this program has a name");
-    Command::new(program)
-        .args(["--exact", "killed::process", "--ignored"])
-        .env(TOLD, told)
+fn start(words: &[&str]) -> Child {
+    again::command(TEST, words)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -58,8 +52,8 @@ fn start(told: &str) -> Child {
 
 /// Starts a process and ends it as soon as so many requests have come by. Says whether it was
 /// ended at its work.
-fn ended_at(requests: usize, proxy: &Proxy, told: &str) -> bool {
-    let mut process = start(told);
+fn ended_at(requests: usize, proxy: &Proxy, words: &[&str]) -> bool {
+    let mut process = start(words);
     let deadline = Instant::now() + Duration::from_secs(60);
     while proxy.count() < requests {
         if process.try_wait().expect("it is ours").is_some() {
@@ -92,6 +86,9 @@ fn slowly(registry: &Registry) -> Proxy {
 
 #[test]
 fn a_push_that_is_killed_publishes_nothing_that_is_not_whole() {
+    if let Some(words) = again::told() {
+        return work(&words);
+    }
     let Some(registry) = shared(Generation::Stable) else {
         return;
     };
@@ -99,8 +96,9 @@ fn a_push_that_is_killed_publishes_nothing_that_is_not_whole() {
     for requests in 1..22 {
         let name = format!("killed/push-{requests}");
         let proxy = slowly(registry);
-        let told = format!("push {} {name}:1 -", proxy.address());
-        kills += u32::from(ended_at(requests, &proxy, &told));
+        let tagged = format!("{name}:1");
+        let words = ["push", proxy.address(), &tagged, "-"];
+        kills += u32::from(ended_at(requests, &proxy, &words));
         drop(proxy);
         if registry.manifest(&name, "1").is_some() {
             published += 1;
@@ -136,8 +134,8 @@ fn a_pull_that_is_killed_leaves_no_name_and_no_blob_that_is_not_whole() {
         let path = directory.path().join("layout");
         drop(Layout::create(&path).expect("a layout"));
         let proxy = slowly(registry);
-        let told = format!("pull {} {name} {}", proxy.address(), path.display());
-        let was_killed = ended_at(requests, &proxy, &told);
+        let words = ["pull", proxy.address(), name, path.to_str().expect("text")];
+        let was_killed = ended_at(requests, &proxy, &words);
         kills += u32::from(was_killed);
         let layout = Layout::open(&path).expect("a layout still");
         check_layout(&layout, (!was_killed).then_some(&image));

@@ -1,5 +1,5 @@
-//! Many processes at one cache, killed or not. A process is this very test binary, told by the
-//! environment what to do.
+//! Many processes at one cache, killed or not. A process is this very program of tests, told
+//! what to do.
 
 #![expect(clippy::print_stdout, reason = "how a process says what came of it")]
 
@@ -11,57 +11,51 @@ use std::time::Duration;
 
 use cooperage_blob::{Error, Memory, Source, read};
 use cooperage_cache::{BlobError, Cache, Cached};
+use cooperage_testkit::again;
 use cooperage_testkit::ragged::Numbers;
 
 use crate::{ROOMY, all, assert_whole, cache, chain, give, numbered, partial, put};
 
-const WORK: &str = "CACHE_TEST_WORK";
-const CACHE: &str = "CACHE_TEST_CACHE";
+/// The test that a process runs, which does what it was told instead.
+const TEST: &str = "processes::sixteen_processes_share_each_blob";
 const LENGTH: usize = 100_000;
 
-pub(crate) fn this_binary() -> String {
-    let path = std::env::current_exe().unwrap();
-    path.into_os_string().into_string().unwrap()
+/// This program, to do this work at a cache.
+pub(crate) fn command(work: &str, cache: &Path) -> Command {
+    piped(again::command(TEST, &[work, &text(cache)]))
 }
 
-/// This binary, to be run as [`worker`] with `work` to do.
-pub(crate) fn command(program: &str, arguments: &[&str], work: &str, cache: &Path) -> Command {
-    let mut command = Command::new(program);
+/// The same under another program, whose arguments end with the path of this one.
+pub(crate) fn command_under(
+    program: &str,
+    arguments: &[&str],
+    work: &str,
+    cache: &Path,
+) -> Command {
+    let words = [work, &text(cache)];
+    piped(again::command_under(program, arguments, TEST, &words))
+}
+
+fn piped(mut command: Command) -> Command {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command
-        .args(arguments)
-        .args([
-            "--exact",
-            "processes::worker",
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
-        .env(WORK, work)
-        .env(CACHE, cache)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    command
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
 }
 
 fn start(work: &str, cache: &Cache) -> Child {
-    command(&this_binary(), &[], work, cache.directory())
-        .spawn()
-        .unwrap()
+    command(work, cache.directory()).spawn().unwrap()
 }
 
 /// What a process does.
-#[test]
-#[ignore = "started by other tests, as a process of its own"]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how a process is told what to do"
-)]
-fn worker() {
-    let (Ok(work), Some(path)) = (std::env::var(WORK), std::env::var_os(CACHE)) else {
-        return;
+fn work(words: &[String]) {
+    let [work, path] = words else {
+        panic!("{words:?}");
     };
     let path: &Path = path.as_ref();
-    let (what, rest) = work.split_once(' ').unwrap_or((&work, ""));
+    let (what, rest) = work.split_once(' ').unwrap_or((work, ""));
     match what {
         "share" => share(path, rest.parse().unwrap()),
         "hang" => hang(path, rest.parse().unwrap()),
@@ -123,6 +117,9 @@ fn share(path: &Path, seed: u64) {
 /// Sixteen processes of four threads, and each blob is fetched once: all others wait and share it.
 #[test]
 fn sixteen_processes_share_each_blob() {
+    if let Some(words) = again::told() {
+        return work(&words);
+    }
     let (directory, cache) = cache(ROOMY);
     let mut processes: Vec<Child> = (0..16)
         .map(|i| start(&format!("share {i}"), &cache))

@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use cooperage_testkit::again::this_program;
 use cooperage_testkit::peers;
 
-use crate::processes::{command, this_binary};
+use crate::processes::{command, command_under};
 use crate::{ROOMY, all, assert_whole, cache, nothing, numbered, partial, put};
 
 /// A full disk costs the cache, and nothing else: what was there stays, nothing half stays, and the
@@ -17,9 +18,9 @@ fn a_full_disk_is_done_without() {
     drop(put(&cache, &before));
     // A limit on the size of files refuses writes as a full disk does.
     let limited = |length: usize| {
-        let script = format!("trap '' XFSZ; ulimit -f 8; exec {} \"$@\"", this_binary());
+        let script = format!("trap '' XFSZ; ulimit -f 8; exec {} \"$@\"", this_program());
         let work = format!("one {length}");
-        let mut command = command(
+        let mut command = command_under(
             "/bin/bash",
             &["-c", &script, "bash"],
             &work,
@@ -64,13 +65,13 @@ fn a_cache_that_cannot_be_written_is_read() {
     }
     let run = |length: usize| {
         let work = format!("one {length}");
-        let mut command = command(&this_binary(), &[], &work, cache.directory());
+        let mut command = command(&work, cache.directory());
         if fs::metadata(cache.directory()).unwrap().uid() == 0 {
             // No permission binds root: somebody else must try.
             fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
             let setpriv = peers::tool("setpriv")?;
             let copy = directory.path().join("binary");
-            fs::copy(this_binary(), &copy).unwrap();
+            fs::copy(this_program(), &copy).unwrap();
             let arguments = [
                 "--reuid=65534",
                 "--regid=65534",
@@ -78,7 +79,7 @@ fn a_cache_that_cannot_be_written_is_read() {
                 copy.to_str().unwrap(),
             ];
             let program = setpriv.path().to_str().unwrap().to_owned();
-            command = crate::processes::command(&program, &arguments, &work, cache.directory());
+            command = command_under(&program, &arguments, &work, cache.directory());
         }
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");

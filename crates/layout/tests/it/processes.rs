@@ -1,5 +1,5 @@
-//! Many processes at one layout, killed or not. A process is this very test binary, told by the
-//! environment what to do.
+//! Many processes at one layout, killed or not. A process is this very program of tests, told
+//! what to do.
 
 #![expect(clippy::print_stdout, reason = "how a process says what came of it")]
 
@@ -14,61 +14,56 @@ use cooperage_blob::{Root, Sink, Source};
 use cooperage_digest::{Algorithm, Digest};
 use cooperage_image_spec::{Descriptor, annotations};
 use cooperage_layout::{GcOptions, Layout, Patience};
+use cooperage_testkit::again;
 use cooperage_testkit::ragged::Numbers;
 
 use crate::{amd64, errors, faults, layout, temporary};
 
-const WORK: &str = "LAYOUT_TEST_WORK";
-const LAYOUT: &str = "LAYOUT_TEST_LAYOUT";
+/// The test that a process runs, which does what it was told instead.
+const TEST: &str = "processes::sixteen_writers_and_a_collector";
 
-/// This binary, to be run as [`worker`] with `work` to do.
-pub(crate) fn command(program: &str, arguments: &[&str], work: &str, layout: &Path) -> Command {
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .args([
-            "--exact",
-            "processes::worker",
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
-        .env(WORK, work)
-        .env(LAYOUT, layout)
-        .stdout(Stdio::piped());
+/// This program, to do this work at a layout.
+pub(crate) fn command(work: &str, layout: &Path) -> Command {
+    piped(again::command(TEST, &[work, &text(layout)]))
+}
+
+/// The same under another program, whose arguments end with the path of this one.
+pub(crate) fn command_under(
+    program: &str,
+    arguments: &[&str],
+    work: &str,
+    layout: &Path,
+) -> Command {
+    let words = [work, &text(layout)];
+    piped(again::command_under(program, arguments, TEST, &words))
+}
+
+fn piped(mut command: Command) -> Command {
+    command.stdout(Stdio::piped());
     command
 }
 
-pub(crate) fn this_binary() -> String {
-    std::env::current_exe()
-        .unwrap()
-        .into_os_string()
-        .into_string()
-        .unwrap()
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
 }
 
 fn start(work: &str, layout: &Path) -> Child {
-    command(&this_binary(), &[], work, layout).spawn().unwrap()
+    command(work, layout).spawn().unwrap()
 }
 
 /// What a process does.
-#[test]
-#[ignore = "started by other tests, as a process of its own"]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how a process is told what to do"
-)]
-fn worker() {
-    let (Ok(work), Some(path)) = (std::env::var(WORK), std::env::var_os(LAYOUT)) else {
-        return;
+fn work(words: &[String]) {
+    let [work, path] = words else {
+        panic!("{words:?}");
     };
-    let (what, rest) = work.split_once(' ').unwrap_or((&work, ""));
+    let path: &Path = path.as_ref();
+    let (what, rest) = work.split_once(' ').unwrap_or((work, ""));
     match what {
-        "publish" => publish(path.as_ref(), rest),
-        "collect" => collect(path.as_ref(), rest.parse().unwrap()),
-        "flood" => flood(path.as_ref(), rest.parse().unwrap()),
-        "create" => drop(Layout::create(path.as_ref()).unwrap()),
-        "one" => one(path.as_ref(), rest.parse().unwrap()),
+        "publish" => publish(path, rest),
+        "collect" => collect(path, rest.parse().unwrap()),
+        "flood" => flood(path, rest.parse().unwrap()),
+        "create" => drop(Layout::create(path).unwrap()),
+        "one" => one(path, rest.parse().unwrap()),
         _ => panic!("{work}"),
     }
 }
@@ -176,6 +171,9 @@ fn one(path: &Path, length: usize) {
 #[test]
 fn sixteen_writers_and_a_collector() {
     const WRITERS: usize = 16;
+    if let Some(words) = again::told() {
+        return work(&words);
+    }
     let directory = in_memory();
     let path = directory.path().join("layout");
     let mut writers: Vec<_> = (0..WRITERS)
@@ -238,7 +236,7 @@ fn a_lock_ends_with_its_holder_and_not_with_a_process_just_being_started() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                Command::new(this_binary())
+                Command::new(again::this_program())
                     .arg("--list")
                     .stdout(Stdio::null())
                     .status()

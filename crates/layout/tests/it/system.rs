@@ -5,9 +5,10 @@ use std::path::Path;
 
 use cooperage_blob::{Root, Sink, Source};
 use cooperage_layout::Layout;
+use cooperage_testkit::again::this_program;
 use cooperage_testkit::peers;
 
-use crate::processes::{command, this_binary};
+use crate::processes::{command, command_under};
 use crate::{amd64, errors, faults, layout, temporary};
 
 fn run(command: &mut std::process::Command) -> String {
@@ -27,10 +28,10 @@ fn calls(layout: &Path, work: &str) -> Option<Vec<String>> {
         "trace=fsync,fdatasync,rename,renameat,renameat2,flock,unlink,unlinkat",
         "-o",
         trace.to_str().unwrap(),
-        &this_binary(),
+        &this_program(),
     ];
     let program = strace.path().to_str().unwrap().to_string();
-    run(&mut command(&program, &arguments, work, layout));
+    run(&mut command_under(&program, &arguments, work, layout));
     let text = fs::read_to_string(trace).unwrap();
     let inside = layout.display().to_string();
     Some(
@@ -106,9 +107,9 @@ fn a_full_disk_leaves_what_was_there() {
     let index = fs::read(layout.path().join("index.json")).unwrap();
     // A limit on the size of files refuses writes as a full disk does.
     let limited = |length: usize| {
-        let script = format!("trap '' XFSZ; ulimit -f 8; exec {} \"$@\"", this_binary());
+        let script = format!("trap '' XFSZ; ulimit -f 8; exec {} \"$@\"", this_program());
         let work = format!("one {length}");
-        run(&mut command(
+        run(&mut command_under(
             "/bin/bash",
             &["-c", &script, "bash"],
             &work,
@@ -135,8 +136,8 @@ fn modes_do_not_depend_on_the_umask() {
     for umask in ["000", "077"] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("layout");
-        let script = format!("umask {umask}; exec {} \"$@\"", this_binary());
-        run(&mut command(
+        let script = format!("umask {umask}; exec {} \"$@\"", this_program());
+        run(&mut command_under(
             "/bin/bash",
             &["-c", &script, "bash"],
             "publish x",
@@ -174,16 +175,16 @@ fn a_layout_that_cannot_be_written_says_so_and_is_read() {
             return;
         };
         let copy = directory.path().join("binary");
-        fs::copy(this_binary(), &copy).unwrap();
+        fs::copy(this_program(), &copy).unwrap();
         let arguments = [
             "--reuid=65534",
             "--regid=65534",
             "--clear-groups",
             copy.to_str().unwrap(),
         ];
-        writer = command(setpriv.path().to_str().unwrap(), &arguments, "one 10", path);
+        writer = command_under(setpriv.path().to_str().unwrap(), &arguments, "one 10", path);
     } else {
-        writer = command(&this_binary(), &[], "one 10", path);
+        writer = command("one 10", path);
     }
     let output = writer.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
