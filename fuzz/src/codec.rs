@@ -1,10 +1,8 @@
 //! The readers of gzip and zstd.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-use cooperage_compress::{
-    Codec, DecodeError, Encoder, EncoderId, Encoding, decoder, sniffing_decoder,
-};
+use cooperage_compress::{Codec, DecodeError, decoder, sniffing_decoder};
 use cooperage_testkit::ragged::RaggedReader;
 
 use crate::memory;
@@ -36,25 +34,6 @@ pub(crate) fn gzip(bytes: &[u8]) {
 pub(crate) fn zstd(bytes: &[u8]) {
     // What C allocates is limited by libFuzzer.
     drop(check(Codec::Zstd, bytes));
-}
-
-/// What is encoded at any level is read as it was, by our reader and by another.
-pub(crate) fn deflate(bytes: &[u8]) {
-    for level in EncoderId::Gzip2.levels() {
-        let encoding = Encoding::new(EncoderId::Gzip2, level, 1 << 20).expect("it is a level");
-        let mut encoder = Encoder::new(Vec::new(), encoding).expect("memory takes a header");
-        encoder.write_all(bytes).expect("memory takes all");
-        let layer = encoder.finish().expect("memory takes all");
-        let (end, ours) = read(decoder(Codec::Gzip, &*layer));
-        end.expect("what we write is read");
-        assert!(ours == bytes, "level {level}");
-        let mut theirs = Vec::new();
-        flate2::bufread::GzDecoder::new(&*layer)
-            .read_to_end(&mut theirs)
-            .expect("others read it");
-        assert!(theirs == bytes, "level {level}");
-        assert!(layer.len() <= bytes.len() + bytes.len() / 1024 + 64);
-    }
 }
 
 fn check(codec: Codec, bytes: &[u8]) -> Result<Vec<u8>, String> {

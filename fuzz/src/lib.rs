@@ -8,6 +8,7 @@
 mod archive;
 mod closure;
 mod codec;
+mod deflate;
 mod document;
 mod layout;
 mod memory;
@@ -18,6 +19,7 @@ mod registry;
 mod scratch;
 mod tar;
 
+pub use deflate::{check_plain, encode as encode_deflate};
 pub use mutate::tar::{mutate as mutate_tar, repair as repair_tar};
 
 /// One parser, or several that read the same bytes.
@@ -106,8 +108,9 @@ pub const TARGETS: [Target; 13] = [
     target(
         "deflate",
         "`gzip-2`, the encoder of our own",
-        codec::deflate,
-        32 << 10,
+        deflate::run,
+        // A copy may come from 32 KiB before it.
+        48 << 10,
     ),
     target(
         "elf",
