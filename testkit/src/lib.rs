@@ -8,6 +8,7 @@
 //! - [`tokens`] hands out tokens for a registry, [`certificates`] makes certificates, and
 //!   [`own_registry`] is a small registry of the test kit's own.
 //! - [`again`] runs a test's own program once more, to be killed or limited.
+//! - [`go`] builds programs in Go, for what only its own library shows.
 //! - [`golden`] holds what must never change unseen.
 //! - [`program`] runs the workspace's own programs as their users do.
 //! - [`layer_metadata`] lets a layer be what no packer makes.
@@ -33,6 +34,7 @@ pub mod own_registry;
 pub mod tokens;
 
 pub mod again;
+pub mod go;
 pub mod golden;
 pub mod http;
 mod layer;

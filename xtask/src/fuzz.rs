@@ -48,8 +48,9 @@ pub(crate) struct Args {
     /// Add a line for each target to `docs/fuzzing.md`.
     #[arg(long)]
     record: bool,
-    /// Compare the tar reader, for `--seconds`, with Python's tarfile and libarchive instead, and
-    /// the readers of gzip and zstd with zlib and the zstd tool.
+    /// Compare the tar reader, for `--seconds`, with Python's tarfile and libarchive instead, the
+    /// readers of gzip and zstd with zlib and the zstd tool, and have what `gzip-2` writes read by
+    /// zlib, libdeflate, igzip and Go.
     #[arg(long, conflicts_with_all = ["targets", "all", "total", "quick", "record"])]
     differential: bool,
 }

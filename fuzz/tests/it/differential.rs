@@ -8,19 +8,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Read;
 
 use cooperage_compress::{Codec, decoder};
 use cooperage_digest::Digest;
 use cooperage_fuzz::{mutate_tar, repair_tar};
 use cooperage_tarball::{ReadOptions, TarEntry, TarError, TarKind, TarReader};
-use cooperage_testkit::peers;
 use cooperage_testkit::ragged::Numbers;
 use serde_json::{Value, json};
 
+use crate::others::{Effort, Others, keep};
 use crate::replay::seeds;
 
 /// What we make of each seed as it is: nothing if it is read, or the kind of the error. No seed that
@@ -107,82 +104,6 @@ const STRICT: [(&str, usize, &str); 14] = [
         "a tar that ends within an entry ends there quietly for some readers",
     ),
 ];
-
-/// The helper that runs the other readers.
-struct Others {
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Others {
-    fn start() -> Option<Self> {
-        // libarchive is bsdtar's.
-        for needed in ["bsdtar", "zstd"] {
-            peers::tool(needed)?;
-        }
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/readers.py");
-        let mut command = peers::tool("python3")?.command([script]);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 starts");
-        let requests = child.stdin.take().expect("a pipe");
-        let answers = BufReader::new(child.stdout.take().expect("a pipe"));
-        Some(Self {
-            child,
-            requests,
-            answers,
-        })
-    }
-
-    fn ask(&mut self, kind: u8, bytes: &[u8]) -> BTreeMap<String, Value> {
-        let len = (bytes.len() as u64).to_le_bytes();
-        self.requests
-            .write_all(&[&[kind], &len[..], bytes].concat())
-            .and_then(|()| self.requests.flush())
-            .expect("the helper listens");
-        let mut line = String::new();
-        self.answers
-            .read_line(&mut line)
-            .expect("the helper answers");
-        serde_json::from_str(&line).expect("the helper answers in JSON")
-    }
-}
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// How many changed inputs are tried: so many, or as many as there is time for.
-struct Effort {
-    cases: u64,
-    until: Option<Instant>,
-}
-
-impl Effort {
-    fn new(cases: u64) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it says how long, not what is right"
-        )]
-        let seconds = std::env::var("COOPERAGE_DIFFERENTIAL_SECONDS").ok();
-        let seconds = seconds.map(|text| text.parse().expect("a number of seconds"));
-        let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-        Self { cases, until }
-    }
-
-    fn is_over(&self, case: u64) -> bool {
-        match self.until {
-            Some(until) => Instant::now() >= until,
-            None => case >= self.cases,
-        }
-    }
-}
 
 fn text(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -447,17 +368,6 @@ fn change(tar: &mut Vec<u8>, numbers: &mut Numbers) {
     if numbers.below(8) != 0 {
         repair_tar(tar);
     }
-}
-
-/// A file of its own that outlives the test, which fails.
-fn keep(bytes: &[u8]) -> String {
-    let file = tempfile::Builder::new()
-        .prefix("cooperage-differential-")
-        .tempfile();
-    let mut file = file.expect("room for an input");
-    file.write_all(bytes).expect("room for an input");
-    let (_, path) = file.keep().expect("a file that can be kept");
-    path.display().to_string()
 }
 
 fn differential_codec(name: &str, kind: u8, codec: Codec, cases: u64) -> String {

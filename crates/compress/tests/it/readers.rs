@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cooperage_compress::{Codec, Encoding};
-use cooperage_testkit::peers;
+use cooperage_testkit::{go, peers};
 
 use crate::{corpus, encode, every_encoding};
 
@@ -108,37 +108,13 @@ func main() {
 /// Go's reader of one member, which is what Docker's and containerd's unpackers stand on.
 #[test]
 fn go_reads_one_member_with_nothing_left() {
-    // Where Go's own archive puts it, else where a distribution does.
-    let own = Path::new("/usr/local/go/bin/go");
-    let go = if own.is_file() {
-        own.to_owned()
-    } else if let Some(go) = peers::tool("go") {
-        go.path().to_owned()
-    } else {
-        return;
-    };
     let directory = tempfile::tempdir().unwrap();
     let path = |name| directory.path().join(name);
     std::fs::write(path("main.go"), GO).unwrap();
-    let built = Command::new(go)
-        .args(["build", "-o", "reader", "main.go"])
-        .current_dir(directory.path())
-        // Kept from run to run, since Go compiles its own library into it.
-        .env(
-            "GOCACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("go-cache"),
-        )
-        .env("GOPATH", path("path"))
-        .env("GOFLAGS", "")
-        .env("GOTOOLCHAIN", "local")
-        .env("GO111MODULE", "off")
-        .output()
-        .unwrap();
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if !go::build(&path("main.go"), &path("reader"), kept) {
+        return;
+    }
     let tar = corpus::blocks().concat();
     for (encoding, stored) in layers(Codec::Gzip) {
         std::fs::write(path("layer"), stored).unwrap();
