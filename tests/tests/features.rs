@@ -10,14 +10,15 @@ use std::process::Command;
 use cooperage_testkit::program::target_of;
 use cooperage_testkit::{golden, peers};
 
-/// What the program prints with some features on: the digest of flate2's bytes, after the digests
-/// of ours were compared with the workspace's own.
-fn check(features: &str) -> String {
+/// What the program prints with some features on, built as `more` has it: the digest of flate2's
+/// bytes, after the digests of ours were compared with the workspace's own.
+fn check(features: &str, more: &[&str]) -> String {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("features/Cargo.toml");
     let tmp = env!("CARGO_TARGET_TMPDIR");
     let target = Path::new(tmp).join("features");
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--locked", "--features", features])
+        .args(more)
         .arg("--manifest-path")
         .arg(manifest)
         .arg("--target-dir")
@@ -33,7 +34,7 @@ fn check(features: &str) -> String {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
-        "with `{features}`: {}\n{text}\n{}",
+        "with `{features}` {more:?}: {}\n{text}\n{}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
@@ -72,10 +73,16 @@ fn features_of_other_crates_do_not_reach_our_bytes() {
             "zlib-ng-compat,cloudflare_zlib,zstd-features",
         ]);
     }
-    let foreign: BTreeSet<String> = sets.into_iter().map(check).collect();
+    let foreign: BTreeSet<String> = sets.into_iter().map(|set| check(set, &[])).collect();
     // miniz_oxide, zlib and zlib-rs at least: were they one, no feature would have been on.
     assert!(
         foreign.len() >= 3,
         "flate2's own bytes never changed: {foreign:?}"
     );
+}
+
+/// The workspace's own tests are built without.
+#[test]
+fn optimisation_does_not_reach_our_bytes() {
+    check("zstd-features", &["--release"]);
 }
