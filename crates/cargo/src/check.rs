@@ -1,67 +1,67 @@
-//! Whether a program runs on its base, which is told before anything is written.
+//! Whether a program runs on its base, by what was found out about the base before where that is
+//! enough.
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use cooperage_cache::Cache;
 use cooperage_digest::Digest;
 use cooperage_image_spec::Reference;
 use cooperage_plan::{
     BasePlan, BuildOptions, FACTS_KIND, ImagePlan, base_facts, check_base, check_facts,
     facts_from_bytes, facts_to_bytes, open_base,
 };
-use cooperage_transport::{Location, Network};
+use cooperage_runtime::Missing;
+use cooperage_transport::Location;
 
+use crate::base;
 use crate::lock::Lock;
-use crate::report::Reporter;
-use crate::{ImageArgs, base};
 
 /// What checking takes.
-pub(crate) struct Check<'a> {
-    pub(crate) args: &'a ImageArgs,
-    /// The lockfile.
-    pub(crate) lock: &'a Path,
-    pub(crate) network: &'a Network,
-    pub(crate) options: &'a BuildOptions<'a>,
-    pub(crate) reporter: &'a Reporter,
-    /// Whether the layers of a registry's base are fetched in any case.
-    pub(crate) fetched: bool,
+pub struct Check<'a> {
+    /// The lockfile, if there is one.
+    pub lock: Option<&'a Path>,
+    /// Whether the lockfile is to hold what is known.
+    pub update: bool,
+    /// What is known of bases in registries, besides.
+    pub cache: Option<&'a Cache>,
+    /// How bases are opened.
+    pub options: &'a BuildOptions<'a>,
+    /// Is told of what is wrong with the cache, which is then left alone.
+    pub warn: &'a dyn Fn(&str),
+    /// Whether the layers of a registry's base are fetched for that which is not known of it.
+    pub fetched: bool,
+}
+
+impl std::fmt::Debug for Check<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Check")
+            .field("lock", &self.lock)
+            .field("update", &self.update)
+            .field("fetched", &self.fetched)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Check<'_> {
-    /// Fails with what an image's base lacks.
+    /// What an image's base lacks; `None` if too little is known of it and nothing is fetched.
     ///
-    /// A base in a registry whose layers nobody needs here is not fetched for that alone, unless it
-    /// is asked for: what was found out about it before is enough, and without it the check is left
-    /// out, and that is said.
-    pub(crate) fn image(&self, image: &ImagePlan) -> Result<()> {
+    /// # Errors
+    ///
+    /// Those of [`check_base`], of the base's place, and of the lockfile.
+    pub fn missing(&self, image: &ImagePlan) -> Result<Option<Vec<Missing>>> {
         let Some(plan) = &image.base else {
-            return Ok(());
+            return Ok(Some(Vec::new()));
         };
         let location = plan.from.reference().map(base::location).transpose()?;
-        let missing = match location.as_ref().and_then(Location::reference) {
-            None => check_base(image, self.options)?,
-            Some(name) => match self.by_facts(image, plan, name)? {
-                Some(missing) => missing,
-                None if self.fetched => check_base(image, self.options)?,
-                None => {
-                    self.reporter.note(&format!(
-                        "the base `{}` was not checked: its layers are not here, and what it \
-                         offers was not found out before; `--check-base` fetches and checks them",
-                        plan.from
-                    ));
-                    return Ok(());
-                }
-            },
+        let known = match location.as_ref().and_then(Location::reference) {
+            None => return Ok(Some(check_base(image, self.options)?)),
+            Some(name) => self.by_facts(image, plan, name)?,
         };
-        if !missing.is_empty() {
-            let lines = missing.iter().map(|missing| format!("\n  {missing}"));
-            bail!(
-                "the base `{}` lacks what the program needs:{}",
-                plan.from,
-                lines.collect::<String>()
-            );
-        }
-        Ok(())
+        Ok(match known {
+            None if self.fetched => Some(check_base(image, self.options)?),
+            known => known,
+        })
     }
 
     /// By what is known of the base, or is found out now since its layers are fetched anyway;
@@ -71,7 +71,7 @@ impl Check<'_> {
         image: &ImagePlan,
         plan: &BasePlan,
         name: &Reference,
-    ) -> Result<Option<Vec<cooperage_runtime::Missing>>> {
+    ) -> Result<Option<Vec<Missing>>> {
         let platform = image.platform.as_ref();
         let manifest = open_base(plan, platform, self.options)?.1.descriptor.digest;
         let known = self.known(&manifest)?;
@@ -88,22 +88,25 @@ impl Check<'_> {
             }
             _ => return Ok(None),
         };
-        if let (true, Ok(document)) = (self.args.output.update, facts_to_bytes(&facts)) {
-            self.lock(name, &manifest, &document)?;
+        if let (Some(lock), true) = (self.lock, self.update)
+            && let Ok(document) = facts_to_bytes(&facts)
+        {
+            put(lock, name, &manifest, &document)?;
         }
         Ok(check_facts(image, &facts, self.options)?)
     }
 
     fn known(&self, manifest: &Digest) -> Result<Option<Vec<u8>>> {
-        if let Some(document) = Lock::read(self.lock)?.facts(manifest) {
+        if let Some(lock) = self.lock
+            && let Some(document) = Lock::read(lock)?.facts(manifest)
+        {
             return Ok(Some(document.to_vec()));
         }
-        let cached = self.network.cache();
-        let cached = cached.map(|cache| cache.facts(FACTS_KIND, manifest));
+        let cached = self.cache.map(|cache| cache.facts(FACTS_KIND, manifest));
         Ok(match cached {
             Some(Ok(document)) => document,
             Some(Err(error)) => {
-                self.reporter.warn(&error.to_string());
+                (self.warn)(&error.to_string());
                 None
             }
             None => None,
@@ -111,18 +114,18 @@ impl Check<'_> {
     }
 
     fn cache(&self, manifest: &Digest, document: &[u8]) {
-        if let Some(cache) = self.network.cache()
+        if let Some(cache) = self.cache
             && let Err(error) = cache.put_facts(FACTS_KIND, manifest, document)
         {
-            self.reporter.warn(&error.to_string());
+            (self.warn)(&error.to_string());
         }
     }
+}
 
-    fn lock(&self, name: &Reference, manifest: &Digest, document: &[u8]) -> Result<()> {
-        let mut lock = Lock::read(self.lock)?;
-        if lock.put_facts(name, manifest, document) {
-            base::write_lock(self.lock, &lock)?;
-        }
-        Ok(())
+fn put(lock: &Path, name: &Reference, manifest: &Digest, document: &[u8]) -> Result<()> {
+    let mut held = Lock::read(lock)?;
+    if held.put_facts(name, manifest, document) {
+        base::write_lock(lock, &held)?;
     }
+    Ok(())
 }

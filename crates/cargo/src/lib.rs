@@ -49,7 +49,7 @@ pub mod assemble;
 mod base;
 pub mod build;
 pub mod cargo_config;
-mod check;
+pub mod check;
 mod commands;
 pub mod env;
 pub mod files;

@@ -8,7 +8,7 @@ use cooperage_blob::Source;
 use cooperage_daemon_archive::Report;
 use cooperage_image_spec::Descriptor;
 use cooperage_layout::{GcOptions, Layout};
-use cooperage_plan::{Bases, BuildOptions, Plan, Trees};
+use cooperage_plan::{Bases, BuildOptions, ImagePlan, Plan, Trees};
 use cooperage_transport::{
     Completed, DestinationOptions, Destinations, Layers, Location, Medium, Network,
 };
@@ -108,16 +108,16 @@ pub(crate) fn write(
         options.threads = threads;
     }
     let check = Check {
-        args,
-        lock,
-        network,
+        lock: Some(lock),
+        update: args.output.update,
+        cache: network.cache(),
         options: &options,
-        reporter,
+        warn: &|text| reporter.warn(text),
         fetched: args.output.check_base || locations.iter().any(|at| at.medium().is_local()),
     };
-    plan.images
-        .iter()
-        .try_for_each(|image| check.image(image))?;
+    for image in &plan.images {
+        check_base(image, &check, reporter)?;
+    }
     let destination_options = DestinationOptions {
         network: network.clone(),
         lent: Arc::new(lent(plan, locations, &options)?),
@@ -191,4 +191,32 @@ pub(crate) fn collect(locations: &[Location], target_dir: &Path, reporter: &Repo
             "`{own}` could not be cleared of earlier images: {error}"
         ));
     }
+}
+
+/// Fails with what an image's base lacks.
+///
+/// A base in a registry whose layers nobody needs here is not fetched for that alone, unless it is
+/// asked for: what was found out about it before is enough, and without it the check is left out,
+/// and that is said.
+fn check_base(image: &ImagePlan, check: &Check<'_>, reporter: &Reporter) -> Result<()> {
+    let Some(base) = &image.base else {
+        return Ok(());
+    };
+    let Some(missing) = check.missing(image)? else {
+        reporter.note(&format!(
+            "the base `{}` was not checked: its layers are not here, and what it offers was not \
+             found out before; `--check-base` fetches and checks them",
+            base.from
+        ));
+        return Ok(());
+    };
+    if !missing.is_empty() {
+        let lines = missing.iter().map(|missing| format!("\n  {missing}"));
+        bail!(
+            "the base `{}` lacks what the program needs:{}",
+            base.from,
+            lines.collect::<String>()
+        );
+    }
+    Ok(())
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use cooperage_cargo::check::Check;
 use cooperage_cargo::once::Once;
 use cooperage_cargo::write::{build_into, layers_for, lent};
 use cooperage_image_spec::Platform;
-use cooperage_plan::{BuildOptions, Built, BuiltImage, LayerMetadata, Plan, Trees, check_base};
+use cooperage_plan::{BuildOptions, Built, BuiltImage, LayerMetadata, Plan, Trees};
 use cooperage_staging::{Shown, StageError, StagedFile};
 use cooperage_transport::{
     Completed, DestinationOptions, Destinations, Layers, Location, Medium, Output, Sent,
@@ -70,7 +71,9 @@ pub(crate) fn run(args: &BuildArgs, context: &Context) -> Result<Outcome> {
     note_names(&args.output, &plan, context);
     // Nothing is written before these are found good.
     let trees = Trees::of(&plan, &options)?;
-    check(&plan, args.check_base, &options)?;
+    if args.check_base {
+        check(&plan, &options, context)?;
+    }
 
     let destinations = Destinations::create(
         &args.output,
@@ -136,14 +139,30 @@ fn takes_any_name(medium: Medium) -> bool {
     !matches!(medium, Medium::DockerArchive | Medium::DockerDaemon)
 }
 
-/// Finds what the programs lack on their bases, if that is asked for.
-fn check(plan: &Plan, with_base: bool, options: &BuildOptions<'_>) -> Result<()> {
+/// Finds what the programs lack on their bases.
+fn check(plan: &Plan, options: &BuildOptions<'_>, context: &Context) -> Result<()> {
     for image in &plan.images {
-        let (true, Some(base)) = (with_base, &image.base) else {
+        let Some(base) = &image.base else {
             continue;
         };
-        let missing = check_base(image, options)
-            .with_context(|| format!("cannot check the base `{}`", base.from))?;
+        let location = base.from.reference().map(str::parse::<Location>);
+        let is_remote = matches!(&location, Some(Ok(at)) if at.reference().is_some());
+        let check = Check {
+            lock: None,
+            update: false,
+            cache: if is_remote {
+                context.network()?.cache()
+            } else {
+                None
+            },
+            options,
+            warn: &|text| context.warn(&[text.to_owned()]),
+            fetched: true,
+        };
+        let missing = check
+            .missing(image)
+            .with_context(|| format!("cannot check the base `{}`", base.from))?
+            .unwrap_or_default();
         if !missing.is_empty() {
             let lines: Vec<String> = missing.iter().map(|m| format!("\n{m}")).collect();
             bail!(

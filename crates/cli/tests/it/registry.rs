@@ -418,3 +418,32 @@ fn faults_are_named() {
         .says(&["names a digest"]);
     assert!(PLAN.contains("app:1.0"));
 }
+
+#[test]
+fn what_was_found_out_about_a_base_spares_its_layers() {
+    let place = Place::new();
+    let base = place.at("team/base:1");
+    place.run(&["copy", "oci:image", &base, "-q"]).exits(0);
+    let plan = format!(
+        "{{\"plan\":\"image\",\"version\":1,\"base\":{{\"reference\":\"{base}\"}}}}\n\
+         {{\"layer\":{{}}}}\n{{\"path\":\"more\",\"file\":\"app\"}}\n"
+    );
+    place.project.write("on-base.plan", plan);
+    let build = |more: &[&str]| {
+        let since = place.registry.asked().len();
+        let app = place.at("team/app:1");
+        let all = [&["build", "on-base.plan", "-q", "-o", &app], more].concat();
+        place.run(&all).exits(0);
+        let asked = place.asked(since);
+        let is_blob = |it: &&String| it.starts_with("GET") && it.contains("/blobs/");
+        asked.iter().filter(is_blob).count()
+    };
+    assert_eq!(build(&[]), 1, "its config");
+    assert_eq!(build(&["--check-base"]), 2, "its layers");
+    assert_eq!(build(&["--check-base"]), 0, "all is kept");
+    let cache = place.project.path("cache/cooperage");
+    std::fs::remove_dir_all(cache.join("blobs")).expect("blobs are kept there");
+    assert_eq!(build(&["--check-base"]), 1, "what the layers hold is known");
+    std::fs::remove_dir_all(cache.join("facts")).expect("facts are kept there");
+    assert_eq!(build(&["--check-base"]), 2);
+}
