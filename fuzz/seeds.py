@@ -377,6 +377,8 @@ def streams():
     seed("deflate", "periods", b"abcabcabcabdabcabcabcabdabcabc" * 30)
     seed("deflate", "text", b"".join(b"line %d of %d\n" % (n % 17, n) for n in range(400)))
     seed("deflate", "zeros", bytes(3000))
+    far, too_far = hashlib.sha512(b"a").digest() * 5, hashlib.sha512(b"b").digest() * 5
+    seed("deflate", "window", far + too_far + bytes(32768 - len(far + too_far)) + far + b"x" + too_far)
     seed("deflate", "noise", b"".join(hashlib.sha512(bytes([n])).digest() for n in range(60)))
     with tempfile.TemporaryDirectory() as directory:
         place = pathlib.Path(directory) / "data"
