@@ -3,7 +3,7 @@
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::mpsc::{SendError, SyncSender, sync_channel};
+use std::sync::mpsc::{SendError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
 use walkdir::{DirEntry, WalkDir};
@@ -34,51 +34,71 @@ const BATCH: usize = 128;
 const WAITING: usize = 4;
 
 type Listed = Result<DirEntry, walkdir::Error>;
-type Take<'a, E> = dyn FnMut(Result<Found, walkdir::Error>) -> Result<(), E> + 'a;
+type Looked = Result<Found, walkdir::Error>;
+
+/// What one thread hands to the other.
+enum Batch {
+    Listed(Vec<Listed>),
+    Looked(Vec<Looked>),
+}
+type Take<'a, E> = dyn FnMut(Looked) -> Result<(), E> + 'a;
 
 /// Hands `take` the directory and all below it, ordered by name, so that the order in which a
 /// directory is listed cannot choose which of two faults is reported. What is large is listed on
-/// another thread than the one that looks at each file and takes it: both have about as much to do.
+/// another thread than the one that takes it, and each thing is looked at by the one that has less
+/// to do.
 pub(crate) fn each<E>(top: &Path, take: &mut Take<'_, E>) -> Result<(), E> {
     // Of two in one directory the places differ in the name alone.
     let by_place = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
     let walk = WalkDir::new(top).follow_root_links(true);
     let mut items = walk.sort_by(by_place).into_iter();
-    let mut take = |item| take(look(top, item));
     for item in items.by_ref().take(BATCH) {
-        take(item)?;
+        take(look(top, item))?;
     }
     let Some(next) = items.next() else {
         return Ok(());
     };
-    take(next)?;
+    take(look(top, next))?;
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(WAITING);
         let (items_to, items_from) = sync_channel(1);
-        let send = move || items_from.recv().map(|items| send_all(items, &sender));
+        let send = move || items_from.recv().map(|items| send_all(top, items, &sender));
         let builder = thread::Builder::new().name("walk".into());
         if builder.spawn_scoped(scope, send).is_err() {
             // Without a thread it only takes longer.
-            return items.try_for_each(take);
+            return items.try_for_each(|item| take(look(top, item)));
         }
         if let Err(SendError(mut items)) = items_to.send(items) {
-            return items.try_for_each(take);
+            return items.try_for_each(|item| take(look(top, item)));
         }
-        receiver.into_iter().flatten().try_for_each(take)
+        receiver.into_iter().try_for_each(|batch| match batch {
+            Batch::Listed(items) => items.into_iter().try_for_each(|item| take(look(top, item))),
+            Batch::Looked(items) => items.into_iter().try_for_each(&mut *take),
+        })
     })
 }
 
-/// Sends items until all are sent or nobody takes them any more.
-fn send_all(mut items: impl Iterator<Item = Listed>, sender: &SyncSender<Vec<Listed>>) {
+/// Sends items until all are sent or nobody takes them any more; while enough of them wait, it looks
+/// at the next ones itself.
+fn send_all(top: &Path, mut items: impl Iterator<Item = Listed>, sender: &SyncSender<Batch>) {
     loop {
         let batch: Vec<_> = items.by_ref().take(BATCH).collect();
-        if batch.is_empty() || sender.send(batch).is_err() {
+        if batch.is_empty() {
+            return;
+        }
+        let refused = match sender.try_send(Batch::Listed(batch)) {
+            Ok(()) => continue,
+            Err(TrySendError::Full(Batch::Listed(batch))) => batch,
+            Err(_) => return,
+        };
+        let looked = refused.into_iter().map(|item| look(top, item)).collect();
+        if sender.send(Batch::Looked(looked)).is_err() {
             return;
         }
     }
 }
 
-fn look(top: &Path, item: Listed) -> Result<Found, walkdir::Error> {
+fn look(top: &Path, item: Listed) -> Looked {
     let item = item?;
     let below = item.path().strip_prefix(top).unwrap_or(item.path());
     Ok(Found {
