@@ -1,6 +1,6 @@
 //! A layer's lines become a tree.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, FileType};
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -214,7 +214,7 @@ impl Adder<'_> {
     fn content(&self, path: &TreePath, file: &Path) -> Result<Content, TreePlanError> {
         let file = self.root.join(file);
         match fs::metadata(&file) {
-            Ok(metadata) => self.content_of(path, file, &metadata),
+            Ok(found) => self.content_of(path, file, found.file_type(), found.len()),
             Err(source) => Err(self.unreadable(path, file, source)),
         }
     }
@@ -223,21 +223,19 @@ impl Adder<'_> {
         &self,
         path: &TreePath,
         file: PathBuf,
-        metadata: &Metadata,
+        kind: FileType,
+        len: u64,
     ) -> Result<Content, TreePlanError> {
-        if !metadata.is_file() {
+        if !kind.is_file() {
             return Err(TreePlanError::Type {
                 file,
                 entry: path.display(),
                 origin: self.origin.to_string(),
                 expected: "a file",
-                found: host::type_name(metadata.file_type()),
+                found: host::type_name(kind),
             });
         }
-        Ok(Content::File {
-            path: file,
-            len: metadata.len(),
-        })
+        Ok(Content::File { path: file, len })
     }
 
     fn unreadable(&self, path: &TreePath, file: PathBuf, source: io::Error) -> TreePlanError {
@@ -329,8 +327,8 @@ impl Adder<'_> {
                 expected: "a link that stays inside its tree, or one to a file",
                 found: "a link to a directory elsewhere",
             }),
-            Ok(What::Other(metadata)) => {
-                let content = self.content_of(&path, file, &metadata)?;
+            Ok(What::Other(kind, len)) => {
+                let content = self.content_of(&path, file, kind, len)?;
                 let fold = true;
                 self.put(&path, Kind::File { content, fold })
             }

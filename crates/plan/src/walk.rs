@@ -1,11 +1,12 @@
 //! What lies below a directory, in order.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, FileType};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{SendError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
+use cooperage_tarball::Neighbours;
 use walkdir::{DirEntry, WalkDir};
 
 /// One thing that a directory holds.
@@ -24,7 +25,8 @@ pub(crate) enum What {
     /// A link that can only lead to what the same directory holds, with its target.
     Link(Vec<u8>),
     DirectoryElsewhere,
-    Other(Metadata),
+    /// With its length in bytes.
+    Other(FileType, u64),
 }
 
 /// So many are handed from one thread to the other at a time, and so many are looked at before there
@@ -52,13 +54,14 @@ pub(crate) fn each<E>(top: &Path, take: &mut Take<'_, E>) -> Result<(), E> {
     let by_place = |a: &DirEntry, b: &DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
     let walk = WalkDir::new(top).follow_root_links(true);
     let mut items = walk.sort_by(by_place).into_iter();
+    let mut lookout = Lookout::new(top);
     for item in items.by_ref().take(BATCH) {
-        take(look(top, item))?;
+        take(lookout.look(item))?;
     }
     let Some(next) = items.next() else {
         return Ok(());
     };
-    take(look(top, next))?;
+    take(lookout.look(next))?;
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(WAITING);
         let (items_to, items_from) = sync_channel(1);
@@ -66,13 +69,16 @@ pub(crate) fn each<E>(top: &Path, take: &mut Take<'_, E>) -> Result<(), E> {
         let builder = thread::Builder::new().name("walk".into());
         if builder.spawn_scoped(scope, send).is_err() {
             // Without a thread it only takes longer.
-            return items.try_for_each(|item| take(look(top, item)));
+            return items.try_for_each(|item| take(lookout.look(item)));
         }
         if let Err(SendError(mut items)) = items_to.send(items) {
-            return items.try_for_each(|item| take(look(top, item)));
+            return items.try_for_each(|item| take(lookout.look(item)));
         }
         receiver.into_iter().try_for_each(|batch| match batch {
-            Batch::Listed(items) => items.into_iter().try_for_each(|item| take(look(top, item))),
+            Batch::Listed(items) => {
+                let mut items = items.into_iter();
+                items.try_for_each(|item| take(lookout.look(item)))
+            }
             Batch::Looked(items) => items.into_iter().try_for_each(&mut *take),
         })
     })
@@ -81,6 +87,7 @@ pub(crate) fn each<E>(top: &Path, take: &mut Take<'_, E>) -> Result<(), E> {
 /// Sends items until all are sent or nobody takes them any more; while enough of them wait, it looks
 /// at the next ones itself.
 fn send_all(top: &Path, mut items: impl Iterator<Item = Listed>, sender: &SyncSender<Batch>) {
+    let mut lookout = Lookout::new(top);
     loop {
         let batch: Vec<_> = items.by_ref().take(BATCH).collect();
         if batch.is_empty() {
@@ -91,41 +98,54 @@ fn send_all(top: &Path, mut items: impl Iterator<Item = Listed>, sender: &SyncSe
             Err(TrySendError::Full(Batch::Listed(batch))) => batch,
             Err(_) => return,
         };
-        let looked = refused.into_iter().map(|item| look(top, item)).collect();
+        let looked = refused.into_iter().map(|item| lookout.look(item)).collect();
         if sender.send(Batch::Looked(looked)).is_err() {
             return;
         }
     }
 }
 
-fn look(top: &Path, item: Listed) -> Looked {
-    let item = item?;
-    let below = item.path().strip_prefix(top).unwrap_or(item.path());
-    Ok(Found {
-        what: what(&item, below),
-        below: below.to_owned(),
-        file: item.into_path(),
-    })
+/// Looks at what is listed.
+struct Lookout<'a> {
+    top: &'a Path,
+    neighbours: Neighbours,
 }
 
-fn what(item: &DirEntry, below: &Path) -> io::Result<What> {
-    let (file, kind) = (item.path(), item.file_type());
-    if kind.is_dir() || below.as_os_str().is_empty() {
-        return Ok(What::Directory);
+impl<'a> Lookout<'a> {
+    fn new(top: &'a Path) -> Self {
+        let neighbours = Neighbours::default();
+        Self { top, neighbours }
     }
-    if !kind.is_symlink() {
-        return fs::metadata(file).map(What::Other);
+
+    fn look(&mut self, item: Listed) -> Looked {
+        let item = item?;
+        let below = item.path().strip_prefix(self.top).unwrap_or(item.path());
+        Ok(Found {
+            what: self.what(&item, below),
+            below: below.to_owned(),
+            file: item.into_path(),
+        })
     }
-    let target = fs::read_link(file)?;
-    if stays_inside(below, &target) {
-        return Ok(What::Link(target.into_os_string().into_encoded_bytes()));
+
+    fn what(&mut self, item: &DirEntry, below: &Path) -> io::Result<What> {
+        let (file, kind) = (item.path(), item.file_type());
+        if kind.is_dir() || below.as_os_str().is_empty() {
+            return Ok(What::Directory);
+        }
+        if !kind.is_symlink() {
+            return Ok(What::Other(kind, self.neighbours.len_of(file)?));
+        }
+        let target = fs::read_link(file)?;
+        if stays_inside(below, &target) {
+            return Ok(What::Link(target.into_os_string().into_encoded_bytes()));
+        }
+        let metadata = fs::metadata(file)?;
+        Ok(if metadata.is_dir() {
+            What::DirectoryElsewhere
+        } else {
+            What::Other(metadata.file_type(), metadata.len())
+        })
     }
-    let metadata = fs::metadata(file)?;
-    Ok(if metadata.is_dir() {
-        What::DirectoryElsewhere
-    } else {
-        What::Other(metadata)
-    })
 }
 
 /// Whether a link at `below` with this target can only lead to what the same tree holds.

@@ -1,6 +1,7 @@
 //! All that only one kind of host can do, with a portable way beside it.
 
 pub(crate) mod directory;
+pub(crate) mod neighbours;
 
 use std::fs::{File, Metadata};
 use std::io;

@@ -104,6 +104,7 @@ pub use content::Content;
 pub use diff::{DiffError, diff};
 pub use entry::{Entry, Kind, Origin};
 pub use glob::{GlobError, PathGlob};
+pub use host::neighbours::Neighbours;
 pub use load::LoadError;
 pub use overlay::{OverlayError, overlay};
 pub use path::{PathError, PathFault, TreePath};

@@ -8,6 +8,7 @@ use super::blocks::{Block, BlockRules, Part, has_own_blocks, plan_blocks};
 use super::header::pad;
 use super::order::{Form, Index};
 use super::resolved::{END, Resolved};
+use crate::host::neighbours::Neighbours;
 use crate::{Content, host};
 
 impl Resolved {
@@ -33,11 +34,12 @@ impl Resolved {
                         offset: block.offset,
                     });
                 }
+                let mut neighbours = Neighbours::default();
                 for index in first..end {
                     self.write_head(index, out);
                     self.check_link(index)?;
                     if let Some(len) = self.body(index).filter(|len| !has_own_blocks(Some(*len))) {
-                        self.append(index, 0, len, out)?;
+                        self.append(index, 0, len, &mut neighbours, out)?;
                         pad(out, len);
                     }
                 }
@@ -58,7 +60,7 @@ impl Resolved {
                 let len = len
                     .filter(|len| start + bytes <= *len)
                     .ok_or_else(foreign)?;
-                self.append(index, start, bytes, out)?;
+                self.append(index, start, bytes, &mut Neighbours::default(), out)?;
                 if start + bytes == len {
                     pad(out, len);
                 }
@@ -100,6 +102,7 @@ impl Resolved {
         index: usize,
         start: u64,
         bytes: u64,
+        neighbours: &mut Neighbours,
         out: &mut Vec<u8>,
     ) -> Result<(), PackError> {
         let Some(content) = self.content(index) else {
@@ -114,7 +117,7 @@ impl Resolved {
             Content::Slice { path, offset, .. } => (&**path, *offset),
         };
         let failed = |source| self.read_error(index, path, source);
-        let file = host::open(path).map_err(failed)?;
+        let file = neighbours.open(path).map_err(failed)?;
         self.check(index, &content, path, &file)?;
         let filled = out.len();
         out.resize(filled + bytes as usize, 0);
