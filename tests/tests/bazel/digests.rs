@@ -61,3 +61,29 @@ fn two_output_bases_give_the_same_digests() {
     assert_ne!(workspace.base(), other.base());
     assert_eq!(here, there);
 }
+
+/// With what Bazel's users switch on for it, another compilation mode finds every action done, but
+/// for the files that other rules make anew.
+#[test]
+fn path_mapping_shares_actions_between_modes() {
+    let Some(workspace) = workspace() else { return };
+    let cache = tempfile::tempdir().expect("room for a directory");
+    let cache = format!("--disk_cache={}", cache.path().display());
+    let build = |mode: &str| {
+        workspace.run(&["clean"]).expect("it can be cleaned");
+        let flags = [&cache, mode, "--experimental_output_paths=strip"];
+        let words = [
+            &["build", "//:all", "--spawn_strategy=linux-sandbox"],
+            &flags[..],
+        ]
+        .concat();
+        workspace.spawns(&words).expect("it builds")
+    };
+    let first = build("--compilation_mode=fastbuild");
+    let by: Vec<_> = runners(&first).into_keys().collect();
+    assert_eq!(by, ["linux-sandbox"]);
+    let second = build("--compilation_mode=opt");
+    assert_eq!(outputs(&first), outputs(&second));
+    let by: Vec<_> = runners(&second).into_keys().collect();
+    assert_eq!(by, ["disk cache hit"]);
+}

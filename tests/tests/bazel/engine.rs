@@ -47,6 +47,45 @@ fn an_image_is_pushed_with_the_digest_it_was_built_with() {
 }
 
 #[test]
+fn an_index_is_pushed_whole_and_loaded_for_one_platform() {
+    let Some(workspace) = workspace() else { return };
+    let Some(registry) = registry::start(Generation::Modern) else {
+        return;
+    };
+    let to = format!("docker://{}/index:v1", registry.address());
+    workspace
+        .ran(&["run", "//index:push", "--", "--to", &to])
+        .exits(0);
+    let built = files(&workspace, "//index:index", &[]);
+    let descriptor = document(&built, ".descriptor.json");
+    let (digest, index) = registry.manifest("index", "v1").expect("it was pushed");
+    assert_eq!(descriptor["digest"], digest.as_str());
+    let index: serde_json::Value = serde_json::from_slice(&index).expect("it is JSON");
+    let manifests = index["manifests"].as_array().expect("it is an index");
+    assert_eq!(manifests.len(), 2);
+    assert_eq!(registry.missing("index", "v1"), [""; 0]);
+
+    let Some(docker) = docker::shared(Store::ModernContainerd) else {
+        return;
+    };
+    let host = format!("unix://{}", docker.socket().display());
+    workspace
+        .ran_with(
+            &[("DOCKER_HOST", OsStr::new(&host))],
+            &["run", "//index:load"],
+        )
+        .exits(0)
+        .says(&["cooperage/index:test"]);
+    let loaded = docker.inspect("cooperage/index:test").expect("it is there");
+    let machine = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "amd64"
+    };
+    assert_eq!(loaded["Architecture"], machine);
+}
+
+#[test]
 fn an_image_test_passes_and_fails() {
     let Some(workspace) = workspace() else { return };
     let ran = workspace.ran(&["test", "//expect/..."]).exits(0);

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cooperage_testkit::bazel::Workspace;
+use cooperage_testkit::program::{built, target_of};
 use cooperage_testkit::sha256;
 
-use crate::support::{bazel, copy_file, in_tests, outputs, tool, write};
+use crate::support::{bazel, in_tests, outputs, repository, write};
 
 const BUILD: &str = r#"
 load("@cooperage//bazel:defs.bzl", "image_layer")
@@ -42,21 +44,22 @@ fn kept(workspace: &Workspace<'_>) -> PathBuf {
     tools.next().expect("the tool's repository is there")
 }
 
+/// As it is for users, but quick to build.
+const QUICK: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_NET_OFFLINE", "true"),
+];
+
 #[test]
 fn a_tool_from_source_is_the_same_in_two_output_bases() {
     let Some(bazel) = bazel() else { return };
     let directory = bazel.directory().join("source");
     write_workspace(&directory, "from_source = True");
-    // As it is for users, but quick to build.
-    let quick = [
-        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-        ("CARGO_PROFILE_RELEASE_LTO", "off"),
-        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
-        ("CARGO_NET_OFFLINE", "true"),
-    ];
     let digests = [(); 2].map(|()| {
         let mut workspace = in_tests(bazel.workspace(&directory));
-        for (name, value) in quick {
+        for (name, value) in QUICK {
             workspace = workspace.with_variable(name, value);
         }
         let spawns = workspace.spawns(&["build", "//:layer"]).expect("it builds");
@@ -84,33 +87,38 @@ fn a_prebuilt_tool_is_the_one_that_the_lockfile_names() {
     let Some(bazel) = bazel() else { return };
     let directory = bazel.directory().join("prebuilt");
     write_workspace(&directory, "lockfile = \"//:cooperage.lock.json\"");
-    let prebuilt = directory.join("prebuilt-cooperage");
-    copy_file(tool(), &prebuilt);
-    let digest = hex(&fs::read(&prebuilt).expect("it was copied"));
-    let lock = |digest: &str| {
-        let architecture = if cfg!(target_arch = "aarch64") {
-            "arm64"
-        } else {
-            "amd64"
-        };
-        let binary = serde_json::json!({
-            "sha256": digest,
-            "url": format!("file://{}", prebuilt.display()),
-        });
-        let lock = serde_json::json!({
-            "binaries": { format!("linux-{architecture}"): binary },
-            "version": "0.1.0",
-        });
-        write(&directory.join("cooperage.lock.json"), &lock.to_string());
-    };
+    let dist = directory.join("dist");
+    make_dist(&dist, &bazel.directory().join("built-for-dist"));
+    let lock = fs::read_to_string(dist.join("cooperage.lock.json")).expect("it is made");
+    let sums = fs::read_to_string(dist.join("SHA256SUMS")).expect("it is made");
+    let (digest, name) = sums.trim().split_once("  ").expect("one sum");
+    assert_eq!(hex(&fs::read(dist.join(name)).expect("it is made")), digest);
+    let put = |lock: &str| write(&directory.join("cooperage.lock.json"), lock);
+
     let workspace = in_tests(bazel.workspace(&directory));
-    lock(&"0".repeat(64));
+    put(&lock.replace(digest, &"0".repeat(64)));
     workspace
         .ran(&["build", "//:layer"])
         .exits(1)
-        .says(&["Checksum was", &digest]);
-    lock(&digest);
+        .says(&["Checksum was", digest]);
+    put(&lock);
     workspace.run(&["build", "//:layer"]).expect("it builds");
     let bytes = fs::read(kept(&workspace)).expect("the tool is there");
     assert_eq!(hex(&bytes), digest);
+}
+
+/// What is released, by the command that releases it.
+fn make_dist(output: &Path, target: &Path) {
+    let own = target_of(env!("CARGO_TARGET_TMPDIR"));
+    let xtask = &built(own, &["--package", "xtask", "--bin", "xtask"])["xtask"];
+    let made = Command::new(xtask)
+        .args(["dist", "--output"])
+        .arg(output)
+        .current_dir(repository())
+        .env("CARGO_TARGET_DIR", target)
+        .envs(QUICK)
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{said}");
 }

@@ -25,8 +25,7 @@ impl Neighbours {
             return super::open(path);
         };
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened =
-            rustix::io::retry_on_intr(|| openat(directory, name, flags, Mode::empty()))?;
+        let opened = rustix::io::retry_on_intr(|| openat(directory, name, flags, Mode::empty()))?;
         Ok(opened.into())
     }
 
