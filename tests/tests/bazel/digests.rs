@@ -62,8 +62,7 @@ fn two_output_bases_give_the_same_digests() {
     assert_eq!(here, there);
 }
 
-/// With what Bazel's users switch on for it, another compilation mode finds every action done, but
-/// for the files that other rules make anew.
+/// With what Bazel's users switch on for it, another compilation mode finds actions done.
 #[test]
 fn path_mapping_shares_actions_between_modes() {
     let Some(workspace) = workspace() else { return };
@@ -84,6 +83,11 @@ fn path_mapping_shares_actions_between_modes() {
     assert_eq!(by, ["linux-sandbox"]);
     let second = build("--compilation_mode=opt");
     assert_eq!(outputs(&first), outputs(&second));
-    let by: Vec<_> = runners(&second).into_keys().collect();
-    assert_eq!(by, ["disk cache hit"]);
+    let made: Vec<_> = second
+        .iter()
+        .filter(|spawn| spawn.is_ours() && spawn.runner != "disk cache hit")
+        .map(|spawn| format!("{} {}", spawn.mnemonic, spawn.label))
+        .collect();
+    // The images of several platforms would have one name: Bazel maps no paths there.
+    assert_eq!(made, ["CooperageIndex //index:index"]);
 }
