@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cooperage_compress::{Codec, Encoding};
+use cooperage_compress::{Codec, EncoderId, Encoding};
 use cooperage_testkit::{go, peers};
 
 use crate::{corpus, encode, every_encoding};
@@ -129,4 +129,23 @@ fn go_reads_one_member_with_nothing_left() {
         );
         assert!(output.stdout == tar, "{encoding:?}");
     }
+}
+
+/// zlib has all of the corpus in one stream, we have it in blocks that know nothing of each other.
+#[test]
+fn the_best_level_is_smaller_than_that_of_zlib() {
+    let Some(python) = peers::tool("python3") else {
+        return;
+    };
+    let script = "import sys, zlib\nprint(len(zlib.compress(sys.stdin.buffer.read(), 9)))";
+    let blocks = corpus::blocks();
+    let output = python
+        .run_with_input(["-c", script], &mut &blocks.concat()[..])
+        .expect("zlib compresses it");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let theirs: usize = said.trim().parse().expect("a length");
+    let best = *EncoderId::Gzip2.levels().end();
+    let best = Encoding::new(EncoderId::Gzip2, best, 1 << 20).expect("it is a level");
+    let ours = encode(&blocks[..], &best, 2).stored.len();
+    assert!(ours < theirs, "{ours} and {theirs}");
 }
