@@ -60,7 +60,7 @@ fn differential_deflate() {
     let target = find("deflate").expect("there is such a target");
     let effort = Effort::new(400);
     let (mut layers, mut longest) = (0_u64, 0);
-    for case in 0.. {
+    for case in effort.first.. {
         if effort.is_over(case) {
             break;
         }

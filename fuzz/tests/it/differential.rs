@@ -301,7 +301,7 @@ fn differential_tar() {
         .collect();
     let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
     let effort = Effort::new(1500);
-    for case in 0.. {
+    for case in effort.first.. {
         if effort.is_over(case) {
             break;
         }
@@ -380,7 +380,7 @@ fn differential_codec(name: &str, kind: u8, codec: Codec, cases: u64) -> String 
         .collect();
     let (mut both, mut neither) = (0, 0);
     let effort = Effort::new(cases);
-    for case in 0.. {
+    for case in effort.first.. {
         if effort.is_over(case) {
             break;
         }

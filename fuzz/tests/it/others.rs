@@ -78,6 +78,8 @@ impl Drop for Others {
 
 /// How many changed inputs are tried: so many, or as many as there is time for.
 pub(crate) struct Effort {
+    /// The first one; 0 unless `COOPERAGE_DIFFERENTIAL_FIRST` goes on where another run ended.
+    pub(crate) first: u64,
     cases: u64,
     until: Option<Instant>,
 }
@@ -88,16 +90,23 @@ impl Effort {
             clippy::disallowed_methods,
             reason = "it says how long, not what is right"
         )]
-        let seconds = std::env::var("COOPERAGE_DIFFERENTIAL_SECONDS").ok();
-        let seconds = seconds.map(|text| text.parse().expect("a number of seconds"));
-        let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-        Self { cases, until }
+        let number = |name: &str| {
+            let text = std::env::var(format!("COOPERAGE_DIFFERENTIAL_{name}")).ok();
+            text.map(|text| text.parse().expect("a number"))
+        };
+        let first = number("FIRST").unwrap_or(0);
+        let until = number("SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        Self {
+            first,
+            cases,
+            until,
+        }
     }
 
     pub(crate) fn is_over(&self, case: u64) -> bool {
         match self.until {
             Some(until) => Instant::now() >= until,
-            None => case >= self.cases,
+            None => case >= self.first + self.cases,
         }
     }
 }

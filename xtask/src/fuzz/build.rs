@@ -73,8 +73,9 @@ pub(crate) fn wrap() -> Option<ExitCode> {
     // Cargo also asks what the compiler is.
     if arguments.iter().any(|argument| argument == "--crate-name") {
         command.args(COVERAGE);
-        // Fast enough to be of use, with the checks of a debug build.
-        command.args(["-Copt-level=2", "-Ccodegen-units=16"]);
+        // Fast enough to be of use, with the checks of a debug build; more would take longer to build
+        // than `cargo xtask test` fuzzes.
+        command.args(["-Copt-level=1", "-Ccodegen-units=16"]);
     }
     let status = command.status().ok()?;
     Some(if status.success() {
