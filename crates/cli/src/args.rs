@@ -1,8 +1,9 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use cooperage_cargo::NetworkArgs;
 
 /// What `--help` and each man page end with.
@@ -22,6 +23,12 @@ Locations:
 
 An archive's FILE may be `-`: standard input, or standard output for copy.";
 
+/// What was asked for.
+pub(crate) struct Cli {
+    pub(crate) global: Global,
+    pub(crate) command: Command,
+}
+
 /// Build, copy, inspect and verify container images, without a daemon
 #[derive(Debug, Parser)]
 #[command(
@@ -30,13 +37,46 @@ An archive's FILE may be `-`: standard input, or standard output for copy.";
     after_help = EXIT_CODES,
     disable_help_subcommand = true,
     propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
     max_term_width = 100
 )]
-pub(crate) struct Cli {
+struct Frame {
     #[command(flatten)]
-    pub(crate) global: Global,
-    #[command(subcommand)]
-    pub(crate) command: Command,
+    global: Global,
+}
+
+impl Cli {
+    /// The whole command line, with every command.
+    pub(crate) fn command() -> clap::Command {
+        Command::augment_subcommands(Frame::command())
+    }
+
+    /// Ends the program for what means nothing, and for `--help`.
+    pub(crate) fn parse(args: &[OsString]) -> Self {
+        let mut command = Self::command_for(args);
+        let parsed = command.try_get_matches_from_mut(args).and_then(|matches| {
+            Ok(Self {
+                global: Global::from_arg_matches(&matches)?,
+                command: Command::from_arg_matches(&matches)?,
+            })
+        });
+        parsed.unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
+    /// The command line with the one command that `args` begin with: most of the time that it takes
+    /// to read one goes into those that nobody asked for.
+    fn command_for(args: &[OsString]) -> clap::Command {
+        let name = args.get(1).and_then(|name| name.to_str());
+        let mut all = Command::augment_subcommands(clap::Command::default());
+        let asked = all
+            .get_subcommands_mut()
+            .find(|command| Some(command.get_name()) == name);
+        match asked {
+            Some(command) => Frame::command().subcommand(std::mem::take(command)),
+            None => Self::command(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -117,4 +157,48 @@ pub(crate) enum LayoutCommand {
 pub(crate) enum PlanCommand {
     Check(crate::plan::CheckArgs),
     Closure(crate::closure::ClosureArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_the_same_whether_it_is_alone_or_among_all() {
+        let mut all = Cli::command();
+        all.build();
+        assert!(all.get_subcommands().count() > 10);
+        for expected in all.get_subcommands() {
+            let name = expected.get_name();
+            let mut alone = Cli::command_for(&["cooperage".into(), name.into()]);
+            alone.build();
+            assert_eq!(alone.get_subcommands().count(), 1, "{name}");
+            let found = alone.find_subcommand(name).expect("what was asked for");
+            assert_same(found, expected);
+        }
+    }
+
+    fn assert_same(found: &clap::Command, expected: &clap::Command) {
+        let help = |command: &clap::Command| command.clone().render_long_help().to_string();
+        assert_eq!(help(found), help(expected));
+        let below = |command: &clap::Command| command.get_subcommands().cloned().collect();
+        let (found, expected): (Vec<_>, Vec<_>) = (below(found), below(expected));
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_same(found, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_is_looked_for_among_all() {
+        for args in [
+            &["cooperage"][..],
+            &["cooperage", "cpoy"],
+            &["cooperage", "-q", "copy"],
+        ] {
+            let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+            let found = Cli::command_for(&args).get_subcommands().count();
+            assert_eq!(found, Cli::command().get_subcommands().count(), "{args:?}");
+        }
+    }
 }

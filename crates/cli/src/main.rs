@@ -34,8 +34,6 @@ mod text;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::{CacheCommand, Cli, Command, LayoutCommand, PlanCommand};
 use crate::context::{Context, Outcome};
 
@@ -45,7 +43,7 @@ fn main() -> ExitCode {
     if let Some(code) = action::start(&args) {
         return code;
     }
-    let cli = Cli::parse_from(args);
+    let cli = Cli::parse(&args);
     let context = Context::new(&cli.global);
     context.finish(run(&cli.command, &context))
 }

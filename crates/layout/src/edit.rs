@@ -4,9 +4,9 @@ use cooperage_blob::{BlobWriter, Copied, CopyOptions, Error, Root, Sink, Source,
 use cooperage_digest::Algorithm;
 use cooperage_image_spec::{Descriptor, Index, MAX_DOCUMENT_SIZE};
 
-use crate::files::{self, Existing};
+use crate::files::{self, Existing, Kind};
 use crate::host::{Mode, Patience, Subject};
-use crate::layout::INDEX_FILE;
+use crate::layout::{BLOBS, INDEX_FILE};
 use crate::{Layout, host};
 
 impl Layout {
@@ -104,6 +104,19 @@ impl Layout {
         Ok(removed)
     }
 
+    /// Has the names of all blobs on disk, whoever wrote them: `index.json` is about to refer to
+    /// some. One call does for all that were written since the last one.
+    fn sync_names(&self) -> Result<(), Error> {
+        let blobs = self.path().join(BLOBS);
+        let sync = || {
+            files::list(&blobs)?
+                .iter()
+                .filter(|listed| listed.kind == Kind::Directory)
+                .try_for_each(|listed| host::sync_directory(&listed.path))
+        };
+        sync().map_err(|error| Error::io(format!("cannot write to `{}`", blobs.display()), error))
+    }
+
     /// Reads, changes and writes `index.json` under its lock, with the blobs locked too so that
     /// none is collected that the new one is about to name.
     fn update(
@@ -112,13 +125,14 @@ impl Layout {
         change: impl FnOnce(&mut Index),
     ) -> Result<(), Error> {
         // A lock of its own, which no collection by another thread can let go of.
-        self.make_own_directory(crate::layout::BLOBS)?;
+        self.make_own_directory(BLOBS)?;
         let _blobs = self.lock(Subject::Blobs, Mode::Shared, Patience::Wait)?;
         if let Some(descriptor) = names {
             let path = self.blob_path(&descriptor.digest);
             if host::open_regular(&path).is_err() {
                 return Err(Error::blob_not_found(descriptor, self.path().display()));
             }
+            self.sync_names()?;
         }
         let _index = self.lock(Subject::Index, Mode::Exclusive, Patience::Wait)?;
         let before = self.index()?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use cooperage_image_spec::MAX_DOCUMENT_SIZE;
 use tempfile::TempPath;
 
+use crate::early::EarlySync;
 use crate::host;
 
 /// What a file that is still being written begins with.
@@ -23,6 +24,7 @@ pub(crate) const LOCK_NAMES: [&str; 2] = [".cooperage.blobs", ".cooperage.index"
 #[derive(Debug)]
 pub(crate) struct Temporary {
     pub(crate) file: File,
+    pub(crate) early: EarlySync,
     pub(crate) path: TempPath,
 }
 
@@ -33,7 +35,11 @@ pub(crate) fn temporary(layout: &Path) -> io::Result<Temporary> {
         .rand_bytes(12)
         .make_in(layout, host::create_private)?
         .into_parts();
-    Ok(Temporary { file, path })
+    Ok(Temporary {
+        file,
+        early: EarlySync::default(),
+        path,
+    })
 }
 
 /// Whether what lies under `name` is to be replaced.
@@ -45,16 +51,18 @@ pub(crate) enum Existing {
     Keep,
 }
 
-/// Puts a written file under its name in `directory`, durably: its bytes are on disk before its
-/// name is, and its name before this returns.
-pub(crate) fn keep(
+/// Puts a written file under its name in `directory`: its bytes are on disk before its name is seen.
+/// The name is on disk once `directory` is synced.
+pub(crate) fn put(
     temporary: Temporary,
     directory: &Path,
     name: &str,
     existing: Existing,
 ) -> io::Result<()> {
     host::set_file_mode(&temporary.file)?;
-    temporary.file.sync_all()?;
+    // What was begun early goes on beside it.
+    let synced = temporary.file.sync_all();
+    temporary.early.finish().and(synced)?;
     let path = directory.join(name);
     match existing {
         Existing::Replace => temporary.path.persist(path)?,
@@ -63,14 +71,16 @@ pub(crate) fn keep(
             result => result?,
         },
     }
-    host::sync_directory(directory)
+    Ok(())
 }
 
-/// Writes a small file of the layout itself.
+/// Writes a small file of the layout itself, durably: its bytes are on disk before its name is, and
+/// its name before this returns.
 pub(crate) fn write(layout: &Path, name: &str, bytes: &[u8], existing: Existing) -> io::Result<()> {
     let mut temporary = temporary(layout)?;
     temporary.file.write_all(bytes)?;
-    keep(temporary, layout, name, existing)
+    put(temporary, layout, name, existing)?;
+    host::sync_directory(layout)
 }
 
 /// Reads a document, whose size must be within the limit of documents.

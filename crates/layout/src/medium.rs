@@ -82,7 +82,7 @@ impl Sink for Layout {
 
     fn create(&self, algorithm: Algorithm) -> Result<Box<dyn BlobWriter + '_>, Error> {
         let mut hold = self.protect()?;
-        let Temporary { file, path } = files::temporary(self.path()).map_err(|error| {
+        let Temporary { file, early, path } = files::temporary(self.path()).map_err(|error| {
             Error::io(
                 format!("cannot write to `{}`", self.path().display()),
                 error,
@@ -94,7 +94,7 @@ impl Sink for Layout {
         let file = BufWriter::with_capacity(BUFFER, file);
         Ok(Box::new(Writer {
             bytes: HashingWriter::new(file, algorithm),
-            early: EarlySync::default(),
+            early,
             path,
             layout,
         }))
@@ -172,7 +172,9 @@ impl Write for Writer<'_> {
 }
 
 impl BlobWriter for Writer<'_> {
-    /// The blob is durable when this returns: its bytes first, then its name.
+    /// The blob's bytes are on disk before its name is seen. The name is on disk once `index.json`
+    /// was changed by this or any other handle: whoever makes the layout refer to a blob syncs the
+    /// names of all.
     fn finish(self: Box<Self>, expected: Option<&Descriptor>) -> Result<Written, Error> {
         let Self {
             bytes,
@@ -191,7 +193,6 @@ impl BlobWriter for Writer<'_> {
         let file = file
             .into_inner()
             .map_err(|error| cannot_write(error.into_error()))?;
-        early.finish().map_err(cannot_write)?;
         if layout.verified().contains(&written.digest) && layout.blob_path(&written.digest).exists()
         {
             return Ok(written);
@@ -200,8 +201,8 @@ impl BlobWriter for Writer<'_> {
         layout.make_own_directory(BLOBS)?;
         let directory = format!("{BLOBS}/{}", written.digest.algorithm_name());
         let directory = layout.make_own_directory(&directory)?;
-        files::keep(
-            Temporary { file, path },
+        files::put(
+            Temporary { file, early, path },
             &directory,
             written.digest.encoded(),
             Existing::Replace,

@@ -15,7 +15,7 @@ use crate::options::{Identity, Options, Roots, Security};
 use crate::url::Url;
 
 /// Bytes that go to the system at once.
-const BUFFER: usize = 256 << 10;
+const BUFFER: usize = 64 << 10;
 /// Connections that are kept for each host.
 const IDLE: usize = 32;
 /// The least time for which idle connections are kept, below what servers keep them for.

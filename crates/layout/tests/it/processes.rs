@@ -64,6 +64,7 @@ fn work(words: &[String]) {
         "flood" => flood(path, rest.parse().unwrap()),
         "create" => drop(Layout::create(path).unwrap()),
         "one" => one(path, rest.parse().unwrap()),
+        "image" => image(path),
         _ => panic!("{work}"),
     }
 }
@@ -165,6 +166,14 @@ fn one(path: &Path, length: usize) {
         }
         Err(error) => println!("refused: {error}"),
     }
+}
+
+/// Three blobs, and then a name.
+fn image(path: &Path) {
+    let layout = Layout::open(path).unwrap();
+    layout
+        .publish(&Root::named("image", amd64(&layout, "image")))
+        .unwrap();
 }
 
 /// None lost, none corrupt: what was appended and what was named, whoever replaced what meanwhile.

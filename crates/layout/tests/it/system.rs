@@ -52,8 +52,8 @@ fn bytes_are_on_disk_before_their_name_and_the_name_before_it_is_told() {
         ("flock", "/blobs>", "LOCK_SH"),
         ("fsync", "/.cooperage-", ""),
         ("rename", "/.cooperage-", "/blobs/sha256/"),
-        ("fsync", "/blobs/sha256>", ""),
         ("flock", "/blobs>", "LOCK_SH"),
+        ("fsync", "/blobs/sha256>", ""),
         ("flock", "/oci-layout>", "LOCK_EX"),
         ("fsync", "/.cooperage-", ""),
         ("rename", "/.cooperage-", "/index.json"),
@@ -63,6 +63,39 @@ fn bytes_are_on_disk_before_their_name_and_the_name_before_it_is_told() {
         ("flock", "/blobs>", "LOCK_UN"),
     ];
     assert_calls(&calls, &expected);
+}
+
+/// The names of all blobs, before one of them is in the index.
+#[test]
+fn all_names_of_an_image_are_on_disk_at_once_and_before_it_is_told() {
+    let (_directory, layout) = layout();
+    let Some(calls) = calls(layout.path(), "image") else {
+        return;
+    };
+    let written = calls.iter().filter(|call| call.contains("rename"));
+    assert_eq!(written.count(), 4, "{calls:#?}");
+    let blob = [
+        ("fsync", "/.cooperage-", ""),
+        ("rename", "/.cooperage-", "/blobs/sha256/"),
+    ];
+    let expected = [
+        &[("flock", "/blobs>", "LOCK_SH")][..],
+        &blob,
+        &blob,
+        &blob,
+        &[
+            ("flock", "/blobs>", "LOCK_SH"),
+            ("fsync", "/blobs/sha256>", ""),
+            ("flock", "/oci-layout>", "LOCK_EX"),
+            ("fsync", "/.cooperage-", ""),
+            ("rename", "/.cooperage-", "/index.json"),
+            ("fsync", "/layout>", ""),
+            ("flock", "/oci-layout>", "LOCK_UN"),
+            ("flock", "/blobs>", "LOCK_UN"),
+            ("flock", "/blobs>", "LOCK_UN"),
+        ],
+    ];
+    assert_calls(&calls, &expected.concat());
 }
 
 /// The file that makes a directory a layout comes last.
