@@ -27,6 +27,11 @@ mod unix {
         // A handler that does nothing is enough, and unlike an ignored signal it is not handed on
         // to other programs. It can only fail for signals that nobody may handle.
         let _ = signal_hook::flag::register(SIGXFSZ, seen);
+        // A thread takes a good part of the time in which a small command is done.
+        cooperage_staging::before_the_first(end_in_order);
+    }
+
+    fn end_in_order() {
         let ignored = ignored();
         // The first signal has the lowest bit.
         let ends = [SIGHUP, SIGINT, SIGTERM];

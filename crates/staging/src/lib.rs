@@ -32,7 +32,7 @@ mod staged;
 mod temporary;
 
 pub use host::sync_directory;
-pub use live::abandon;
+pub use live::{abandon, before_the_first};
 pub use place::{Place, SamePlace, check_distinct, parent};
 pub use staged::{Shown, StageError, StagedFile, named, show_all};
 pub use temporary::{TemporaryDirectory, TemporaryFile};
