@@ -14,8 +14,11 @@ use crate::error::ClientError;
 use crate::options::{Identity, Options, Roots, Security};
 use crate::url::Url;
 
+/// Bytes that are asked of the system at once. They are cleared for every connection, so more of them
+/// cost a command that asks one question.
+const INPUT: usize = 128 << 10;
 /// Bytes that go to the system at once.
-const BUFFER: usize = 64 << 10;
+const OUTPUT: usize = 64 << 10;
 /// Connections that are kept for each host.
 const IDLE: usize = 32;
 /// The least time for which idle connections are kept, below what servers keep them for.
@@ -214,8 +217,8 @@ fn agent(options: &Options, proxy: Option<Proxy>, tls: TlsConfig) -> Agent {
         .timeout_per_read(Some(options.stall))
         .timeout_per_write(Some(options.stall))
         .max_response_header_size(MAX_HEAD)
-        .input_buffer_size(BUFFER)
-        .output_buffer_size(BUFFER)
+        .input_buffer_size(INPUT)
+        .output_buffer_size(OUTPUT)
         .max_idle_connections(4 * IDLE)
         .max_idle_connections_per_host(IDLE)
         .max_idle_age(IDLE_AGE)
