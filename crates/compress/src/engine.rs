@@ -4,13 +4,14 @@ use std::any::Any;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::ThreadPool;
 
 use crate::blocks::Tally;
 use crate::codec::{self, CodecError};
-use crate::pool::{Arrivals, Lease, Tools, Workers};
+use crate::pool::{Arrivals, Next, Permit, Raw, Stored, Workers};
 use crate::{BlockRecord, Blocks, Encoding};
 
 /// Why blocks could not be encoded; `E` is what [`Blocks::read`] fails with.
@@ -33,16 +34,18 @@ pub enum EncodeError<E> {
     Codec(#[from] CodecError),
 }
 
-/// Where encoded blocks go: the uncompressed bytes of a block, and the same as stored.
+/// Where a layer goes: some of its uncompressed bytes, and some of its stored ones. One of both is
+/// empty.
 pub type BlockSink<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 
-/// Compresses blocks in parallel and hands them in order to `sink(raw, stored)`: the uncompressed
-/// bytes of a block and the same as stored.
+/// Compresses blocks in parallel and hands the layer to `sink(raw, stored)`, both in order: all that
+/// comes as `raw`, one after the other, is the layer uncompressed, all that comes as `stored` is the
+/// same as stored, with what the format has before and behind the blocks.
 ///
-/// `sink` is called on the calling thread, so that one pass can hash both. What the format has
-/// before and behind the blocks goes through the same sink with empty `raw`, so the stored layer
-/// is all that came as `stored`, one after the other. A block without bytes is skipped, though it
-/// has a record; there is one for each block. zstd without any bytes is one empty frame.
+/// `sink` is called on the calling thread, so that one pass can hash both; one of them is empty in
+/// each call. The bytes of a block come as `raw` as soon as they are read, and as `stored` after
+/// that, in parts of any length. Each block has a record, even one without bytes. zstd without any
+/// bytes is one empty frame.
 ///
 /// The result does not depend on `threads`. With one thread everything happens on the calling
 /// thread; else up to `threads` others compress beside it, as [`Workers`] says, which is what layers
@@ -50,7 +53,7 @@ pub type BlockSink<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<()> + 'a;
 ///
 /// # Errors
 ///
-/// The first in the order of blocks, whatever the threads came to first; no block behind it
+/// The first in the order of blocks, whatever the threads came to first; nothing stored behind it
 /// reaches the sink. What the sink got before it is incomplete and must be thrown away.
 ///
 /// # Panics
@@ -137,6 +140,7 @@ pub(crate) fn encode_body<B: Blocks + ?Sized>(
         blocks,
         encoding,
         workers,
+        next: AtomicUsize::new(0),
         failed: AtomicBool::new(false),
         is_over: AtomicBool::new(false),
     };
@@ -155,7 +159,7 @@ pub(crate) fn encode_body<B: Blocks + ?Sized>(
     Ok(output.records)
 }
 
-/// Takes encoded blocks, in order.
+/// Takes blocks, in order.
 struct Output<'a, 's> {
     tally: &'a mut Tally,
     sink: &'a mut BlockSink<'s>,
@@ -163,25 +167,33 @@ struct Output<'a, 's> {
 }
 
 impl Output<'_, '_> {
-    fn put(&mut self, slot: &Slot) -> io::Result<()> {
-        self.records.push(
-            self.tally
-                .add(slot.raw.len(), slot.stored.len(), slot.crc32),
-        );
-        if slot.raw.is_empty() {
-            Ok(())
-        } else {
-            (self.sink)(&slot.raw, &slot.stored)
+    fn raw(&mut self, raw: &[u8]) -> io::Result<()> {
+        if raw.is_empty() {
+            return Ok(());
         }
+        (self.sink)(raw, &[])
+    }
+
+    fn stored<'p>(
+        &mut self,
+        (len, crc32): (usize, u32),
+        parts: impl Iterator<Item = &'p [u8]> + Clone,
+    ) -> io::Result<()> {
+        let stored_len = parts.clone().map(<[u8]>::len).sum();
+        self.records.push(self.tally.add(len, stored_len, crc32));
+        for part in parts.filter(|part| !part.is_empty()) {
+            (self.sink)(&[], part)?;
+        }
+        Ok(())
     }
 }
 
-/// The buffers of one block.
-#[derive(Default)]
-pub(crate) struct Slot {
-    raw: Vec<u8>,
-    stored: Vec<u8>,
+/// What becomes of a block.
+struct Encoded<'a> {
+    len: usize,
     crc32: u32,
+    stored: Stored<'a>,
+    _permit: Permit<'a>,
 }
 
 /// One layer's way through the workers.
@@ -189,21 +201,31 @@ struct Lane<'a, B: ?Sized> {
     blocks: &'a B,
     encoding: &'a Encoding,
     workers: &'a Workers,
+    /// The first block that no thread has begun with.
+    next: AtomicUsize,
     /// A block failed: none behind it is of any use, and all before it are under way.
     failed: AtomicBool,
     /// Nobody waits for what is not yet begun.
     is_over: AtomicBool,
 }
 
-type Arrival<'a, E> = Result<Lease<'a>, Failure<E>>;
+type Results<'a, E> = Arrivals<Arc<Raw<'a>>, Result<Encoded<'a>, Failure<E>>>;
 
-impl<B: Blocks + ?Sized> Lane<'_, B> {
+impl<'a, B: Blocks + ?Sized> Lane<'a, B> {
     fn inline(&self, output: &mut Output<'_, '_>) -> Result<(), EncodeError<B::Error>> {
-        let mut lease = self.workers.first_slot();
+        let _permit = self.workers.first_permit();
+        let mut raw = self.workers.raw();
+        let mut tools = self.workers.tools(self.encoding)?;
         for index in 0..self.blocks.count() {
-            self.fill(&mut lease.slot, index)?;
-            output.put(&lease.slot).map_err(EncodeError::Write)?;
+            raw.bytes.clear();
+            let crc32 = self.read(index, &mut raw.bytes)?;
+            output.raw(&raw.bytes).map_err(EncodeError::Write)?;
+            let stored = tools.encode(&raw.bytes)?;
+            output
+                .stored((raw.bytes.len(), crc32), std::iter::once(stored))
+                .map_err(EncodeError::Write)?;
         }
+        self.workers.keep(self.encoding, tools);
         Ok(())
     }
 
@@ -212,69 +234,96 @@ impl<B: Blocks + ?Sized> Lane<'_, B> {
         pool: &ThreadPool,
         output: &mut Output<'_, '_>,
     ) -> Result<(), EncodeError<B::Error>> {
-        let arrivals = &Arrivals::<Arrival<'_, B::Error>>::new();
+        let results = &Results::new();
         pool.in_place_scope(|scope| {
             // Also when the sink fails or panics, nothing more is begun.
-            let _over = SetOnDrop(&self.is_over);
+            let _over = Over {
+                flag: &self.is_over,
+                results,
+            };
             let count = self.blocks.count();
-            let mut begun = 0;
-            for index in 0..count {
+            let (mut begun, mut raws, mut index) = (0, 0, 0);
+            while index < count {
                 while begun < count && !self.failed.load(Ordering::Relaxed) {
-                    let lease = if begun == index {
-                        self.workers.first_slot()
-                    } else if let Some(lease) = self.workers.another_slot() {
-                        lease
+                    let permit = if begun == index {
+                        self.workers.first_permit()
+                    } else if let Some(permit) = self.workers.another_permit() {
+                        permit
                     } else {
                         break;
                     };
-                    let this = begun;
-                    scope.spawn(move |_| arrivals.deliver(this, self.work(this, lease)));
+                    scope.spawn(move |_| self.work(permit, results));
                     begun += 1;
                 }
-                match arrivals.receive(index) {
-                    Ok(lease) => output.put(&lease.slot).map_err(EncodeError::Write)?,
-                    Err(Failure::Error(error)) => return Err(error),
-                    Err(Failure::Panic(payload)) => panic::resume_unwind(payload),
+                match results.receive(raws, index) {
+                    Next::Early(raw) => {
+                        raws += 1;
+                        output.raw(&raw.bytes).map_err(EncodeError::Write)?;
+                    }
+                    Next::Done(Ok(encoded)) => {
+                        index += 1;
+                        output
+                            .stored((encoded.len, encoded.crc32), encoded.stored.parts())
+                            .map_err(EncodeError::Write)?;
+                    }
+                    Next::Done(Err(Failure::Error(error))) => return Err(error),
+                    Next::Done(Err(Failure::Panic(payload))) => panic::resume_unwind(payload),
                 }
             }
             Ok(())
         })
     }
 
-    /// What one thread does for one block. Nobody asks for it any more once the lane is over.
-    fn work<'l>(&self, index: usize, mut lease: Lease<'l>) -> Arrival<'l, B::Error> {
-        if self.is_over.load(Ordering::Relaxed) {
-            return Ok(lease);
+    /// What one thread does for one block: the first that nobody has begun with.
+    fn work(&self, permit: Permit<'a>, results: &Results<'a, B::Error>) {
+        let raw = self.workers.raw();
+        // All blocks before one that failed were begun before it.
+        if self.is_over.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed) {
+            return;
         }
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
         // Caught, so that whoever waits for this block learns of it; nothing that the panic left
         // half done is used again.
-        let filled = panic::catch_unwind(AssertUnwindSafe(|| self.fill(&mut lease.slot, index)));
-        // Before the slot goes back, for which another block could be begun.
-        self.failed
-            .fetch_or(!matches!(filled, Ok(Ok(()))), Ordering::Relaxed);
-        match filled {
-            Ok(Ok(())) => Ok(lease),
-            Ok(Err(error)) => Err(Failure::Error(error)),
+        let make = || self.make(index, raw, permit, results);
+        let result = match panic::catch_unwind(AssertUnwindSafe(make)) {
+            Ok(result) => result.map_err(Failure::Error),
             Err(payload) => Err(Failure::Panic(payload)),
-        }
+        };
+        self.failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        results.deliver(index, result);
     }
 
-    /// Reads block `index` and encodes it.
-    fn fill(&self, slot: &mut Slot, index: usize) -> Result<(), EncodeError<B::Error>> {
-        slot.raw.clear();
-        slot.stored.clear();
+    /// Reads block `index`, hands its bytes on and encodes them meanwhile.
+    fn make(
+        &self,
+        index: usize,
+        mut raw: Raw<'a>,
+        mut permit: Permit<'a>,
+        results: &Results<'a, B::Error>,
+    ) -> Result<Encoded<'a>, EncodeError<B::Error>> {
+        let crc32 = self.read(index, &mut raw.bytes)?;
+        let len = raw.bytes.len();
+        let raw = Arc::new(raw);
+        results.deliver_early(index, Arc::clone(&raw));
+        let mut tools = self.workers.tools(self.encoding)?;
+        let encoded = tools.encode(&raw.bytes)?;
+        drop(raw);
+        let stored = self.workers.store(encoded);
+        permit.shrink(encoded.len(), len);
+        self.workers.keep(self.encoding, tools);
+        Ok(Encoded {
+            len,
+            crc32,
+            stored,
+            _permit: permit,
+        })
+    }
+
+    fn read(&self, index: usize, raw: &mut Vec<u8>) -> Result<u32, EncodeError<B::Error>> {
         self.blocks
-            .read(index, &mut slot.raw)
+            .read(index, raw)
             .map_err(|source| EncodeError::Read { index, source })?;
-        slot.crc32 = crc32fast::hash(&slot.raw);
-        if !slot.raw.is_empty() {
-            let mut tools = self.workers.tools(self.encoding)?;
-            let Tools { encoder, room } = &mut tools;
-            encoder.encode(&slot.raw, room)?;
-            slot.stored.extend_from_slice(room);
-            self.workers.keep(self.encoding, tools);
-        }
-        Ok(())
+        Ok(crc32fast::hash(raw))
     }
 }
 
@@ -284,10 +333,15 @@ enum Failure<E> {
     Panic(Box<dyn Any + Send>),
 }
 
-struct SetOnDrop<'a>(&'a AtomicBool);
+/// Ends a lane when dropped: nothing is kept that other lanes wait for.
+struct Over<'r, 'a, E> {
+    flag: &'r AtomicBool,
+    results: &'r Results<'a, E>,
+}
 
-impl Drop for SetOnDrop<'_> {
+impl<E> Drop for Over<'_, '_, E> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
+        self.results.close();
     }
 }

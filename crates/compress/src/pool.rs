@@ -1,11 +1,15 @@
 //! What compresses blocks: threads, and the buffers that all layers being made share.
 //!
-//! Whoever puts blocks in order holds a slot, that is a pair of buffers, *before* it takes the
-//! index of a block and hands both to a thread. So the oldest block that is not yet handed on is
-//! either in a slot, and will be done, or all slots are free for it. The other way round (index
-//! first) later blocks can fill every slot while the oldest waits for one, and all stand still. Of
-//! several layers, each that has no slot comes before those that have one already: each has its
-//! oldest block's, and goes on.
+//! Two things are scarce. A *permit* is room for one block as it will be stored; whoever puts blocks in
+//! order takes it *before* a thread is asked for another block, and once the block is encoded it
+//! shrinks to what that takes. So of blocks that compress well many may be done while the oldest is
+//! still under way. A *raw* buffer holds a block's own bytes; the thread takes it *before* it takes the
+//! index of a block, and lets go of it when the block is encoded and handed on.
+//!
+//! So the oldest block that is not yet handed on has both, and will be done, or there is none of which
+//! that could be said. The other way round (index first) later blocks can fill every buffer while the
+//! oldest waits for one, and all stand still. Of several layers, each that has no permit comes before
+//! those that have one already: each has its oldest block's, and goes on.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,17 +20,22 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::Encoding;
 use crate::codec::{self, BlockEncoder, CodecError};
-use crate::engine::Slot;
 
+/// Into so many parts a block's room is divided.
+const WHOLE: usize = 64;
+/// Stored bytes lie in pieces of this length, so that all can be used again, whatever the next block
+/// takes.
+const PIECE: usize = 64 << 10;
 /// More threads than this are not started, however many are asked for.
 const MAX_WORKERS: usize = 256;
 
 /// Threads that compress, with the blocks that are in memory: what layers that are made at the same
 /// time share, so that several take no more threads and no more memory than one.
 ///
-/// With *P* threads at most *P* + 3 blocks are in memory, each with its stored form, which is never
-/// more than 1/8 and 4 KiB larger; no result depends on *P*. Clones share the same threads, which
-/// start with the first layer that needs them, and end with the last clone.
+/// With *P* threads at most *P* + 3 blocks are in memory, and as much of stored ones as *P* + 3 that
+/// cannot be compressed, each of which is never more than 1/8 and 4 KiB larger than it was; no result
+/// depends on *P*. Clones share the same threads, which start with the first layer that needs them,
+/// and end with the last clone.
 ///
 /// # Examples
 ///
@@ -58,18 +67,21 @@ struct Inner {
     /// `None` on a system that has no threads to give, which is slow, not broken.
     pool: OnceLock<Option<ThreadPool>>,
     stock: Mutex<Stock>,
-    /// A slot came back.
+    /// A permit came back, or a part of one, or a buffer.
     returned: Condvar,
     tools: Mutex<BTreeMap<Encoding, Vec<Tools>>>,
 }
 
-/// Slots that nobody holds.
+/// What nobody holds.
 struct Stock {
-    free: Vec<Slot>,
-    /// How many more may be made.
-    unmade: usize,
-    /// How many layers wait for their first one.
+    /// Room for stored blocks, in parts of one.
+    room: usize,
+    /// How many layers wait for their first permit.
     waiting: usize,
+    raws: Vec<Vec<u8>>,
+    /// How many more raw buffers may be made.
+    unmade: usize,
+    pieces: Vec<Vec<u8>>,
 }
 
 /// What a thread needs to encode a block.
@@ -89,9 +101,11 @@ impl Workers {
             threads,
             pool: OnceLock::new(),
             stock: Mutex::new(Stock {
-                free: Vec::new(),
-                unmade: threads.get() + 3,
+                room: (threads.get() + 3) * WHOLE,
                 waiting: 0,
+                raws: Vec::new(),
+                unmade: threads.get() + 3,
+                pieces: Vec::new(),
             }),
             returned: Condvar::new(),
             tools: Mutex::default(),
@@ -116,38 +130,72 @@ impl Workers {
             .flatten()
     }
 
-    /// A slot for a layer that holds none: waits for it.
-    pub(crate) fn first_slot(&self) -> Lease<'_> {
+    /// A permit for a layer that has none: waits for it.
+    pub(crate) fn first_permit(&self) -> Permit<'_> {
         let mut stock = lock(&self.0.stock);
         stock.waiting += 1;
-        loop {
-            if let Some(slot) = stock.take() {
-                stock.waiting -= 1;
-                return self.lease(slot);
-            }
-            stock = self
-                .0
-                .returned
-                .wait(stock)
-                .unwrap_or_else(PoisonError::into_inner);
+        while stock.room < WHOLE {
+            stock = self.wait(stock);
         }
+        stock.waiting -= 1;
+        stock.room -= WHOLE;
+        self.permit()
     }
 
-    /// One more slot for a layer that holds some, if there is one that nobody needs more.
-    pub(crate) fn another_slot(&self) -> Option<Lease<'_>> {
+    /// One more permit for a layer that has some, if there is one that nobody needs more.
+    pub(crate) fn another_permit(&self) -> Option<Permit<'_>> {
         let mut stock = lock(&self.0.stock);
-        let left = stock.free.len() + stock.unmade;
-        (left > stock.waiting)
-            .then(|| stock.take())
-            .flatten()
-            .map(|slot| self.lease(slot))
+        let is_left = stock.room >= (stock.waiting + 1) * WHOLE;
+        is_left.then(|| {
+            stock.room -= WHOLE;
+            self.permit()
+        })
     }
 
-    fn lease(&self, slot: Slot) -> Lease<'_> {
-        Lease {
-            slot,
+    const fn permit(&self) -> Permit<'_> {
+        Permit {
+            parts: WHOLE,
             workers: self,
         }
+    }
+
+    /// A buffer for the bytes of a block, empty: waits for it.
+    pub(crate) fn raw(&self) -> Raw<'_> {
+        let mut stock = lock(&self.0.stock);
+        let bytes = loop {
+            if let Some(bytes) = stock.raws.pop() {
+                break bytes;
+            }
+            if let Some(unmade) = stock.unmade.checked_sub(1) {
+                stock.unmade = unmade;
+                break Vec::new();
+            }
+            stock = self.wait(stock);
+        };
+        Raw {
+            bytes,
+            workers: self,
+        }
+    }
+
+    fn wait<'s>(&self, stock: MutexGuard<'s, Stock>) -> MutexGuard<'s, Stock> {
+        let waited = self.0.returned.wait(stock);
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps stored bytes.
+    pub(crate) fn store(&self, bytes: &[u8]) -> Stored<'_> {
+        let mut stored = Stored {
+            pieces: Vec::new(),
+            workers: self,
+        };
+        for part in bytes.chunks(PIECE) {
+            let free = lock(&self.0.stock).pieces.pop();
+            let mut piece = free.unwrap_or_else(|| Vec::with_capacity(PIECE));
+            piece.extend_from_slice(part);
+            stored.pieces.push(piece);
+        }
+        stored
     }
 
     /// What a thread encodes with; to be given back.
@@ -178,61 +226,155 @@ impl fmt::Debug for Workers {
     }
 }
 
-impl Stock {
-    fn take(&mut self) -> Option<Slot> {
-        self.free.pop().or_else(|| {
-            self.unmade = self.unmade.checked_sub(1)?;
-            Some(Slot::default())
-        })
+impl Tools {
+    /// A block as it is stored; nothing, if there is nothing of it.
+    pub(crate) fn encode(&mut self, raw: &[u8]) -> Result<&[u8], CodecError> {
+        if raw.is_empty() {
+            self.room.clear();
+        } else {
+            self.encoder.encode(raw, &mut self.room)?;
+        }
+        Ok(&self.room)
     }
 }
 
-/// A slot that goes back when dropped.
-pub(crate) struct Lease<'a> {
-    pub(crate) slot: Slot,
+/// Room for a stored block, which goes back when dropped.
+pub(crate) struct Permit<'a> {
+    parts: usize,
     workers: &'a Workers,
 }
 
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        let slot = std::mem::take(&mut self.slot);
-        lock(&self.workers.0.stock).free.push(slot);
+impl Permit<'_> {
+    /// Gives back what a block does not take that has `stored` bytes for `raw` of its own.
+    pub(crate) fn shrink(&mut self, stored: usize, raw: usize) {
+        let parts = (stored.saturating_mul(WHOLE) / raw.max(1)).clamp(1, self.parts);
+        self.give_back(self.parts - parts);
+        self.parts = parts;
+    }
+
+    fn give_back(&self, parts: usize) {
+        lock(&self.workers.0.stock).room += parts;
         self.workers.0.returned.notify_all();
     }
 }
 
-/// Blocks that come in any order and are taken in theirs.
-pub(crate) struct Arrivals<T> {
-    done: Mutex<BTreeMap<usize, T>>,
-    arrived: Condvar,
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.give_back(self.parts);
+    }
 }
 
-impl<T> Arrivals<T> {
+/// The bytes of a block; the buffer goes back when dropped.
+pub(crate) struct Raw<'a> {
+    pub(crate) bytes: Vec<u8>,
+    workers: &'a Workers,
+}
+
+impl Drop for Raw<'_> {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        lock(&self.workers.0.stock).raws.push(bytes);
+        self.workers.0.returned.notify_all();
+    }
+}
+
+/// A block as it is stored; its pieces go back when dropped.
+pub(crate) struct Stored<'a> {
+    pieces: Vec<Vec<u8>>,
+    workers: &'a Workers,
+}
+
+impl Stored<'_> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.pieces.iter().map(Vec::as_slice)
+    }
+}
+
+impl Drop for Stored<'_> {
+    fn drop(&mut self) {
+        self.pieces.iter_mut().for_each(Vec::clear);
+        let mut stock = lock(&self.workers.0.stock);
+        stock.pieces.append(&mut self.pieces);
+    }
+}
+
+/// What comes of blocks in any order, and is taken in theirs: of each something early, and something
+/// when it is done.
+pub(crate) struct Arrivals<R, T> {
+    arrived: Mutex<Arrived<R, T>>,
+    news: Condvar,
+}
+
+struct Arrived<R, T> {
+    early: BTreeMap<usize, R>,
+    done: BTreeMap<usize, T>,
+    is_closed: bool,
+}
+
+/// What is taken next.
+pub(crate) enum Next<R, T> {
+    Early(R),
+    Done(T),
+}
+
+impl<R, T> Arrivals<R, T> {
     pub(crate) fn new() -> Self {
         Self {
-            done: Mutex::default(),
-            arrived: Condvar::new(),
+            arrived: Mutex::new(Arrived {
+                early: BTreeMap::new(),
+                done: BTreeMap::new(),
+                is_closed: false,
+            }),
+            news: Condvar::new(),
         }
+    }
+
+    /// What comes early of a block.
+    pub(crate) fn deliver_early(&self, index: usize, early: R) {
+        self.put(|arrived| drop(arrived.early.insert(index, early)));
     }
 
     /// What became of a block.
-    pub(crate) fn deliver(&self, index: usize, result: T) {
-        lock(&self.done).insert(index, result);
-        self.arrived.notify_one();
+    pub(crate) fn deliver(&self, index: usize, done: T) {
+        self.put(|arrived| drop(arrived.done.insert(index, done)));
     }
 
-    /// Waits for a block, which must be under way.
-    pub(crate) fn receive(&self, index: usize) -> T {
-        let mut done = lock(&self.done);
-        loop {
-            if let Some(result) = done.remove(&index) {
-                return result;
-            }
-            done = self
-                .arrived
-                .wait(done)
-                .unwrap_or_else(PoisonError::into_inner);
+    fn put(&self, put: impl FnOnce(&mut Arrived<R, T>)) {
+        let mut arrived = lock(&self.arrived);
+        if !arrived.is_closed {
+            put(&mut arrived);
         }
+        drop(arrived);
+        self.news.notify_one();
+    }
+
+    /// Waits for what comes early of a block, or of another one, which must be under way, for what
+    /// became of it: what comes early comes first.
+    pub(crate) fn receive(&self, early: usize, done: usize) -> Next<R, T> {
+        let mut arrived = lock(&self.arrived);
+        loop {
+            if let Some(early) = arrived.early.remove(&early) {
+                return Next::Early(early);
+            }
+            if let Some(done) = arrived.done.remove(&done) {
+                return Next::Done(done);
+            }
+            let waited = self.news.wait(arrived);
+            arrived = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Drops all that nobody took, and all that comes from now on.
+    pub(crate) fn close(&self) {
+        let mut arrived = lock(&self.arrived);
+        arrived.is_closed = true;
+        let rest = (
+            std::mem::take(&mut arrived.early),
+            std::mem::take(&mut arrived.done),
+        );
+        drop(arrived);
+        drop(rest);
     }
 }
 

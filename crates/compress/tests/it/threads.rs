@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use cooperage_compress::{
-    Blocks, Codec, EncodeError, Encoder, Encoding, MIN_BLOCK_SIZE, Workers, encode_blocks,
+    Blocks, Codec, EncodeError, Encoder, EncoderId, Encoding, MIN_BLOCK_SIZE, Workers,
+    encode_blocks,
 };
 use cooperage_testkit::ragged::Numbers;
 
@@ -110,6 +111,36 @@ fn no_more_blocks_are_in_memory_than_promised() {
             .unwrap();
             assert_eq!(written, 400);
         }
+    });
+}
+
+/// How many blocks are begun before the first one is stored, which takes far longer than the others
+/// together.
+fn begun_before_the_first_is_stored(small: &[u8]) -> usize {
+    let large = Numbers::new(7).bytes(4 << 20);
+    let made = Made::new(100, |index, out| {
+        out.extend_from_slice(if index == 0 { &large } else { small });
+        Ok(())
+    });
+    let encoding = Encoding::new(EncoderId::Zstd1, 19, 4 << 20).unwrap();
+    let mut begun = None;
+    encode_blocks(&made, &encoding, threads(2), &mut |_, stored| {
+        if !stored.is_empty() {
+            begun.get_or_insert(made.calls.load(Ordering::Relaxed));
+        }
+        Ok(())
+    })
+    .unwrap();
+    begun.unwrap()
+}
+
+/// One slow block does not make the other threads wait, where what they make meanwhile is small.
+#[test]
+fn memory_is_counted_by_what_blocks_take_when_they_are_stored() {
+    watched(|| {
+        let noise = Numbers::new(8).bytes(64 << 10);
+        assert!(begun_before_the_first_is_stored(&[0; 64 << 10]) > 50);
+        assert!(begun_before_the_first_is_stored(&noise) <= 2 + 3);
     });
 }
 
