@@ -52,6 +52,8 @@ impl Target {
 enum Before {
     /// Nothing is left of earlier builds, but the server runs.
     Clean,
+    /// The same, and then it is found out what one small image would take.
+    KnowsOne,
     /// All is built.
     Nothing,
     /// All is built, and then this file is another one.
@@ -68,14 +70,14 @@ const fn deed(name: &'static str, about: &'static str, target: Target, before: B
     }
 }
 
-const fn analysis(name: &'static str, about: &'static str, target: Target) -> Deed {
+const fn analysis(name: &'static str, about: &'static str, target: Target, before: Before) -> Deed {
     Deed {
         analysis: true,
-        ..deed(name, about, target, Before::Clean)
+        ..deed(name, about, target, before)
     }
 }
 
-pub(super) const DEEDS: [Deed; 10] = [
+pub(super) const DEEDS: [Deed; 11] = [
     deed(
         "clean",
         "all 101 images, from nothing",
@@ -122,12 +124,25 @@ pub(super) const DEEDS: [Deed; 10] = [
         "analysis",
         "what all of them would take, nothing known",
         Target::All,
+        Before::Clean,
     ),
-    analysis("analysis-one", "the same of one small image", Target::One),
+    analysis(
+        "analysis-one",
+        "the same of one small image",
+        Target::One,
+        Before::Clean,
+    ),
     analysis(
         "analysis-big",
         "the same of the image of 10,000 files",
         Target::Big,
+        Before::Clean,
+    ),
+    analysis(
+        "analysis-big-next",
+        "the same, where that of one small image was found out before",
+        Target::Big,
+        Before::KnowsOne,
     ),
 ];
 
@@ -151,18 +166,17 @@ impl Deed {
     }
 
     fn words(&self, way: &Way) -> Vec<&'static str> {
-        let mut words = vec!["build", self.target.label(way)];
-        words.extend(way.flags);
-        if self.analysis {
-            words.push("--nobuild");
-        }
-        words
+        words(self.target, way, self.analysis)
     }
 
     fn prepare(&self, workspace: &Workspace<'_>, way: &Way) -> Result<()> {
         let run = |words: &[&str]| workspace.run(words).map_err(|why| anyhow!("{why}"));
         match self.before {
             Before::Clean => drop(run(&["clean"])?),
+            Before::KnowsOne => {
+                run(&["clean"])?;
+                run(&words(Target::One, way, true))?;
+            }
             Before::Nothing => drop(run(&self.words(way))?),
             Before::Change(file) => {
                 run(&self.words(way))?;
@@ -179,4 +193,14 @@ impl Deed {
         }
         Ok(())
     }
+}
+
+/// What Bazel is told, so that the target is built, or analysed alone.
+fn words(target: Target, way: &Way, analysis: bool) -> Vec<&'static str> {
+    let mut words = vec!["build", target.label(way)];
+    words.extend(way.flags);
+    if analysis {
+        words.push("--nobuild");
+    }
+    words
 }
