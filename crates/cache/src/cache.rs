@@ -46,11 +46,16 @@ impl Cache {
     }
 
     fn prepare(&self) -> io::Result<()> {
-        host::make_private_directory(&self.directory)?;
-        for name in [BLOBS, FACTS, PARTIAL] {
-            make_directory(&self.directory.join(name))?;
-        }
         let tag = self.directory.join("CACHEDIR.TAG");
+        let places = [BLOBS, FACTS, PARTIAL].map(|name| self.directory.join(name));
+        // To look costs less than to try.
+        if tag.is_file() && places.iter().all(|place| place.is_dir()) {
+            return Ok(());
+        }
+        host::make_private_directory(&self.directory)?;
+        for place in &places {
+            make_directory(place)?;
+        }
         match OpenOptions::new().write(true).create_new(true).open(tag) {
             Ok(mut file) => file.write_all(TAG.as_bytes()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -61,7 +61,10 @@ impl Cli {
                 command: Command::from_arg_matches(&matches)?,
             })
         });
-        parsed.unwrap_or_else(|error| error.format(&mut command).exit())
+        let parsed = parsed.unwrap_or_else(|error| error.format(&mut command).exit());
+        // Taken to pieces it would cost as much again as to read the command line.
+        std::mem::forget(command);
+        parsed
     }
 
     /// The command line with the one command that `args` begin with: most of the time that it takes
@@ -72,10 +75,13 @@ impl Cli {
         let asked = all
             .get_subcommands_mut()
             .find(|command| Some(command.get_name()) == name);
-        match asked {
-            Some(command) => Frame::command().subcommand(std::mem::take(command)),
-            None => Self::command(),
-        }
+        let Some(command) = asked else {
+            return Self::command();
+        };
+        let command = Frame::command().subcommand(std::mem::take(command));
+        // As in `parse`.
+        std::mem::forget(all);
+        command
     }
 }
 

@@ -45,7 +45,10 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse(&args);
     let context = Context::new(&cli.global);
-    context.finish(run(&cli.command, &context))
+    let code = context.finish(run(&cli.command, &context));
+    // The system takes all of it back at once.
+    std::mem::forget((cli, context));
+    code
 }
 
 fn run(command: &Command, context: &Context) -> anyhow::Result<Outcome> {
