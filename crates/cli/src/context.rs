@@ -96,11 +96,15 @@ impl Context {
 
     /// The way to registries; made when it is first needed.
     pub(crate) fn network(&self) -> Result<&Network> {
+        self.network_by(&self.network_args)
+    }
+
+    fn network_by(&self, args: &NetworkArgs) -> Result<&Network> {
         if let Some(network) = self.network.get() {
             return Ok(network);
         }
         let warn = |text: &str| self.warn(&[text.to_owned()]);
-        let network = self.network_args.network(Reach::Online, &warn)?;
+        let network = args.network(Reach::Online, &warn)?;
         Ok(self.network.get_or_init(|| network))
     }
 
@@ -118,6 +122,18 @@ impl Context {
             return Ok(Network::default());
         }
         Ok(self.network()?.clone())
+    }
+
+    /// The same where nothing is read from a registry: no cache is looked for, or made.
+    pub(crate) fn network_to_send(&self, outputs: &[Location]) -> Result<Network> {
+        if outputs.iter().any(|output| !output.medium().is_local()) {
+            self.network_by(&NetworkArgs {
+                cache_dir: None,
+                no_cache: true,
+                ..self.network_args.clone()
+            })?;
+        }
+        self.network_for(outputs)
     }
 
     /// Says what was worth telling of logins, settings and the cache.

@@ -134,10 +134,16 @@ fn to_medium(
     args: &CopyArgs,
     context: &Context,
 ) -> Result<(Vec<Moved>, Option<Report>)> {
+    let to = std::slice::from_ref(&args.to);
+    let network = if args.from.medium().is_local() {
+        context.network_to_send(to)?
+    } else {
+        context.network_for(to)?
+    };
     let options = DestinationOptions {
         platform: args.platform.clone(),
         layers: layer_form(args)?,
-        network: context.network_for(std::slice::from_ref(&args.to))?,
+        network,
         ..DestinationOptions::default()
     };
     let sink = args.to.create(&options)?;

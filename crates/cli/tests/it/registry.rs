@@ -68,6 +68,8 @@ fn an_image_keeps_its_digest_through_a_registry() {
     let again = place.run(&["copy", "oci:image", &app, "--format", "json"]);
     assert_eq!(again.exits(0).json()["images"][0]["blobs"], 0);
     assert!(place.asked(since).len() <= 2, "{:?}", place.asked(since));
+    // What is only sent needs no cache.
+    assert!(!place.project.path("cache").exists());
 
     place.run(&["copy", &app, "oci:back", "-q"]).exits(0);
     assert_eq!(place.project.digest("oci:back"), digest);
