@@ -14,10 +14,10 @@ use crate::error::ClientError;
 use crate::options::{Identity, Options, Roots, Security};
 use crate::url::Url;
 
-/// Bytes that are asked of the system at once. They are cleared for every connection, so more of them
-/// cost a command that asks one question.
-const INPUT: usize = 128 << 10;
-/// Bytes that go to the system at once.
+/// Bytes that are asked of the system at once.
+const INPUT: usize = 256 << 10;
+/// Bytes that go to the system at once: both buffers are cleared for every connection, and what is
+/// sent gains nothing by a larger one.
 const OUTPUT: usize = 64 << 10;
 /// Connections that are kept for each host.
 const IDLE: usize = 32;
