@@ -139,7 +139,7 @@ fn begun_before_the_first_is_stored(small: &[u8]) -> usize {
 fn memory_is_counted_by_what_blocks_take_when_they_are_stored() {
     watched(|| {
         let noise = Numbers::new(8).bytes(64 << 10);
-        assert!(begun_before_the_first_is_stored(&[0; 64 << 10]) > 50);
+        assert!(begun_before_the_first_is_stored(&vec![0; 64 << 10]) > 50);
         assert!(begun_before_the_first_is_stored(&noise) <= 2 + 3);
     });
 }
