@@ -7,7 +7,7 @@ load(":paths.bzl", "shown")
 
 visibility(["//bazel/private"])
 
-def files_at(target, path, into, strip_prefix, common):
+def files_at(target, path, into, strip_prefix, common, links):
     """The files of a target.
 
     Args:
@@ -16,6 +16,7 @@ def files_at(target, path, into, strip_prefix, common):
       into: whether `path` is a directory that they go into.
       strip_prefix: what is taken from their own paths in that directory.
       common: members of every entry, as JSON with a comma before each.
+      links: dict whose keys are the paths where symlinks of `declare_symlink` are known to lie.
 
     Returns:
       A struct for `add_entries`.
@@ -26,6 +27,7 @@ def files_at(target, path, into, strip_prefix, common):
         files = target[DefaultInfo].files,
         into = into,
         kind = _FILES,
+        links = links,
         origin = shown(target.label),
         path = path,
         strip_prefix = strip_prefix,
@@ -35,13 +37,14 @@ def _end(target, common):
     """What ends each of a target's lines: there may be many."""
     return ',"origin":%s%s}' % (json.encode(shown(target.label)), common)
 
-def program_at(target, path, common):
+def program_at(target, path, common, links):
     """A program, and its runfiles beside it.
 
     Args:
       target: something that runs.
       path: where the program lies in the image.
       common: as in `files_at`.
+      links: as in `files_at`.
 
     Returns:
       A struct for `add_entries`.
@@ -54,6 +57,7 @@ def program_at(target, path, common):
         executable = default.files_to_run.executable,
         files = runfiles.files,
         kind = _PROGRAM,
+        links = links,
         path = path,
         repo_mapping = getattr(default.files_to_run, "repo_mapping_manifest", None),
         root_symlinks = runfiles.root_symlinks,
@@ -115,6 +119,8 @@ def _lines(entry, expander):
     return _program_lines(entry, expander)
 
 def _line(path, file, mode, entry):
+    if getattr(file, "is_symlink", False) or path in entry.links:
+        return '{"path":%s,"symlink_of":%s%s' % (json.encode(path), json.encode(file.path), entry.end)
     return '{"path":%s,"file":%s,"mode":"%s"%s' % (json.encode(path), json.encode(file.path), mode, entry.end)
 
 def _at(path, file, mode, entry, expander):

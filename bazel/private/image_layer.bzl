@@ -42,6 +42,7 @@ def _named_entries(ctx, common):
     claimed = {}
     entries = []
     inputs = []
+    links = {image_path(ctx.label, "declared_symlinks", path): True for path in ctx.attr.declared_symlinks}
     fragment = "".join([",%s:%s" % (json.encode(key), json.encode(value)) for key, value in common.items()])
     for target, text in ctx.attr.srcs.items():
         into = text.endswith("/")
@@ -49,7 +50,7 @@ def _named_entries(ctx, common):
             path = image_path(ctx.label, "srcs", text)
         else:
             path = _claim(ctx, claimed, "srcs", text, shown(target.label))
-        entries.append(files_at(target, path, into, ctx.attr.strip_prefix, fragment))
+        entries.append(files_at(target, path, into, ctx.attr.strip_prefix, fragment, links))
         inputs.append(target[DefaultInfo].files)
     for target, text in ctx.attr.binaries.items():
         files_to_run = target[DefaultInfo].files_to_run
@@ -58,7 +59,7 @@ def _named_entries(ctx, common):
         if text.endswith("/"):
             text += files_to_run.executable.basename
         path = _claim(ctx, claimed, "binaries", text, shown(target.label))
-        entries.append(program_at(target, path, fragment))
+        entries.append(program_at(target, path, fragment, links))
         inputs.append(program_files(target))
     return claimed, entries, inputs
 
@@ -142,6 +143,12 @@ that the program goes into.
 No rule says of the files it hands on which of them run. In the tree 0755 is what a target made that
 is named as it, what lies in a directory `bin`, `sbin` or `libexec`, and what ends in `.sh`; all else
 is 0644, and other programs are named in `modes`. What `--legacy_external_runfiles` adds is left out.""",
+        ),
+        "declared_symlinks": attr.string_list(
+            doc = """Paths at which files of `srcs` or `binaries` come to lie that rules made with `declare_symlink`.
+
+Such a file becomes a symlink with the target that it has, as in the virtual environments of
+`rules_python`. From Bazel 8 on rules say which files these are, and nothing need be named here.""",
         ),
         "directories": attr.string_list(
             doc = "Directories that are there even if nothing lies in them, 0755. Empty directories of a tree artifact are named here too: Bazel shows them to no action.",

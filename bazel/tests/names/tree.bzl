@@ -28,3 +28,16 @@ executable_file = rule(
     doc = "A program that its rule says is one.",
     executable = True,
 )
+
+def _link_impl(ctx):
+    link = ctx.actions.declare_symlink(ctx.label.name)
+    ctx.actions.symlink(
+        output = link,
+        target_path = "../nowhere/yet",
+    )
+    return [DefaultInfo(files = depset([link]))]
+
+link = rule(
+    implementation = _link_impl,
+    doc = "A symlink that leads nowhere here.",
+)

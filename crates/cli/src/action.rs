@@ -253,6 +253,11 @@ fn run_request(request: &Request, setting: &Setting<'_>) -> Result<()> {
 /// What helps with a plan of its own is of no use in a request.
 fn hinted(error: anyhow::Error) -> anyhow::Error {
     let hint = error.chain().find_map(|cause| match cause.downcast_ref()? {
+        TreePlanError::File { file, source, .. }
+            if source.kind() == ErrorKind::NotFound && file.is_symlink() =>
+        {
+            Some("a symlink that a rule declared is named in the layer's `declared_symlinks`")
+        }
         TreePlanError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
             Some("names in a request start from the working directory, or from `sandboxDir`")
         }

@@ -19,7 +19,9 @@ pub enum Modes {
     /// A silent entry is 0644, a directory 0755.
     #[default]
     Default,
-    /// A silent entry is an error: for build systems, whose plans should say everything.
+    /// A silent entry is an error: for build systems, whose plans should say everything. So is a
+    /// [`SymlinkOf`](crate::EntryKind::SymlinkOf) an absolute link to a file of the same name, as which
+    /// they show files.
     Required,
 }
 

@@ -18,7 +18,7 @@ use crate::fields::{At, Fields};
 use crate::{EntryAttributes, EntryKind, EntryPlan, PlanError};
 
 /// The members of which an entry has exactly one.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 16] = [
     "file",
     "file_b64",
     "text",
@@ -26,6 +26,8 @@ const KINDS: [&str; 14] = [
     "dir",
     "symlink",
     "symlink_b64",
+    "symlink_of",
+    "symlink_of_b64",
     "hardlink",
     "hardlink_b64",
     "whiteout",
@@ -175,17 +177,16 @@ fn parse_kind(fields: &mut Fields, path: TreePath) -> Result<EntryKind, PlanErro
         })
     };
     Ok(match kind {
-        "file" | "file_b64" => {
-            let file = match fields.string("file")? {
-                Some(file) => file.into(),
-                None => fields.read("file_b64", decode_path)?.unwrap_or_default(),
-            };
-            EntryKind::File {
-                path,
-                file,
-                fold: fields.bool("fold")?.unwrap_or(true),
-            }
-        }
+        "file" => EntryKind::File {
+            path,
+            file: fields.string("file")?.unwrap_or_default().into(),
+            fold: fields.bool("fold")?.unwrap_or(true),
+        },
+        "file_b64" => EntryKind::File {
+            path,
+            file: fields.read("file_b64", decode_path)?.unwrap_or_default(),
+            fold: fields.bool("fold")?.unwrap_or(true),
+        },
         "text" => EntryKind::Bytes {
             path,
             bytes: fields.string("text")?.unwrap_or_default().into(),
@@ -201,6 +202,16 @@ fn parse_kind(fields: &mut Fields, path: TreePath) -> Result<EntryKind, PlanErro
         "symlink_b64" => EntryKind::Symlink {
             path,
             target: fields.read("symlink_b64", decode)?.unwrap_or_default(),
+        },
+        "symlink_of" => EntryKind::SymlinkOf {
+            path,
+            file: fields.string("symlink_of")?.unwrap_or_default().into(),
+        },
+        "symlink_of_b64" => EntryKind::SymlinkOf {
+            path,
+            file: fields
+                .read("symlink_of_b64", decode_path)?
+                .unwrap_or_default(),
         },
         "hardlink" => {
             let to = fields.read("hardlink", |at, json| {

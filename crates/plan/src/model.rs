@@ -210,6 +210,8 @@ pub enum EntryKind {
     Directory { path: TreePath },
     /// A symlink.
     Symlink { path: TreePath, target: Vec<u8> },
+    /// A symlink with the target of a symlink on this machine, wherever that leads.
+    SymlinkOf { path: TreePath, file: PathBuf },
     /// A second name of a file of the same layer.
     HardLink { path: TreePath, to: TreePath },
     /// Removes what lower layers have at this path.

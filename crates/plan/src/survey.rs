@@ -96,6 +96,7 @@ fn best_tree(
             EntryKind::File { path, .. }
             | EntryKind::Bytes { path, .. }
             | EntryKind::Symlink { path, .. }
+            | EntryKind::SymlinkOf { path, .. }
             | EntryKind::HardLink { path, .. }
             | EntryKind::Fifo { path }
             | EntryKind::CharDevice { path, .. }

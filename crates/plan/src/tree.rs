@@ -101,6 +101,10 @@ impl Adder<'_> {
                     target: target.clone(),
                 },
             ),
+            EntryKind::SymlinkOf { path, file } => {
+                let target = self.target(path, file)?;
+                self.put(path, Kind::Symlink { target })
+            }
             EntryKind::HardLink { path, to } => self.put(path, Kind::HardLink { to: to.clone() }),
             EntryKind::Fifo { path } => self.put(path, Kind::Fifo),
             EntryKind::CharDevice { path, major, minor } => self.put(
@@ -217,6 +221,35 @@ impl Adder<'_> {
             Ok(found) => self.content_of(path, file, found.file_type(), found.len()),
             Err(source) => Err(self.unreadable(path, file, source)),
         }
+    }
+
+    /// The target of a symlink, wherever it leads.
+    fn target(&self, path: &TreePath, name: &Path) -> Result<Vec<u8>, TreePlanError> {
+        let file = self.root.join(name);
+        let found = match fs::symlink_metadata(&file) {
+            Ok(found) if !found.is_symlink() => host::type_name(found.file_type()),
+            Ok(_) => match fs::read_link(&file) {
+                Ok(target) if !self.is_shown_by(&target, name) => {
+                    return Ok(target.into_os_string().into_encoded_bytes());
+                }
+                Ok(_) => "a file that is shown by a link",
+                Err(source) => return Err(self.unreadable(path, file, source)),
+            },
+            Err(source) => return Err(self.unreadable(path, file, source)),
+        };
+        Err(TreePlanError::Type {
+            file,
+            entry: path.display(),
+            origin: self.origin.to_string(),
+            expected: "a symlink",
+            found,
+        })
+    }
+
+    /// Whether a link is a build system's way to show a file, which says where that lies on this
+    /// machine.
+    fn is_shown_by(&self, target: &Path, name: &Path) -> bool {
+        self.modes == Modes::Required && target.is_absolute() && target.ends_with(name)
     }
 
     fn content_of(

@@ -68,9 +68,22 @@ fn errors_of_analysis_carry_the_label() {
 
 /// What the tool says of each target of `//lines`: the line's number, or the labels that contradict
 /// each other where it is two lines that do.
-const IN_ACTIONS: [(&str, &[&str]); 4] = [
+const IN_ACTIONS: [(&str, &[&str]); 6] = [
     ("glob_of_nothing", &["app/y*", "line "]),
     ("two_files_at_one_path", &["app/x", "//lines:two_files"]),
+    (
+        "file_as_symlink",
+        &[
+            "`app/x` (//lines:BUILD.bazel)",
+            // In a sandbox every file is shown by a link.
+            "expected a symlink",
+            "found a file",
+        ],
+    ),
+    (
+        "undeclared_symlink",
+        &["`app/link` (//lines:link)", "`declared_symlinks`"],
+    ),
     (
         "file_below_file",
         &[

@@ -1,5 +1,7 @@
 //! The lines of a layer.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cooperage_image_spec::Json;
@@ -14,14 +16,7 @@ pub(super) fn entry_members(entry: &EntryPlan) -> Object {
     match &entry.what {
         EntryKind::File { path, file, fold } => {
             put_path(o, "path", path);
-            match file.to_str() {
-                Some(name) => put(o, "file", name),
-                None => put(
-                    o,
-                    "file_b64",
-                    STANDARD.encode(file.as_os_str().as_encoded_bytes()),
-                ),
-            }
+            put_name(o, "file", file);
             if !fold {
                 put(o, "fold", false);
             }
@@ -40,6 +35,10 @@ pub(super) fn entry_members(entry: &EntryPlan) -> Object {
                 Ok(text) => put(o, "symlink", text),
                 Err(_) => put(o, "symlink_b64", STANDARD.encode(target)),
             }
+        }
+        EntryKind::SymlinkOf { path, file } => {
+            put_path(o, "path", path);
+            put_name(o, "symlink_of", file);
         }
         EntryKind::HardLink { path, to } => {
             put_path(o, "path", path);
@@ -97,6 +96,18 @@ fn put_path(object: &mut Object, key: &str, path: &TreePath) {
             object,
             &format!("{key}_b64"),
             STANDARD.encode(path.as_bytes()),
+        ),
+    }
+}
+
+/// The name of a file on this machine.
+fn put_name(object: &mut Object, key: &str, file: &Path) {
+    match file.to_str() {
+        Some(name) => put(object, key, name),
+        None => put(
+            object,
+            &format!("{key}_b64"),
+            STANDARD.encode(file.as_os_str().as_encoded_bytes()),
         ),
     }
 }

@@ -202,6 +202,50 @@ fn links_out_of_a_tree_are_what_they_point_to() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_symlink_is_taken_over_wherever_it_leads() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    symlink("../../nowhere", dir.path().join("dangling")).unwrap();
+    symlink("/etc/passwd", dir.path().join("absolute")).unwrap();
+    fs::write(dir.path().join("file"), "content").unwrap();
+    let layer = |lines: &str| format!("{HEAD}\n{{\"layer\":{{}}}}\n{lines}");
+    let of_links = layer(
+        r#"{"path":"a","symlink_of":"dangling","mtime":3}
+        {"path":"b","symlink_of_b64":"YWJzb2x1dGU="}"#,
+    );
+    let of_targets = layer(
+        r#"{"path":"a","symlink":"../../nowhere","mtime":3}
+        {"path":"b","symlink":"/etc/passwd"}"#,
+    );
+    let options = BuildOptions {
+        modes: Modes::Required,
+        ..options(dir.path())
+    };
+    let [taken, given] = [of_links, of_targets].map(|text| {
+        let built = build(&plan(&text), &Memory::new(), &options);
+        built.unwrap().descriptor
+    });
+    assert_eq!(taken, given);
+    for (name, reason) in [
+        ("file", "expected a symlink, found a file"),
+        (".", "expected a symlink, found a directory"),
+        ("missing", "cannot read"),
+    ] {
+        let line = format!(r#"{{"path":"a","symlink_of":"{name}"}}"#);
+        refused(dir.path(), &layer(&line), reason);
+    }
+
+    // What a sandbox makes of a file.
+    symlink("/elsewhere/shown", dir.path().join("shown")).unwrap();
+    let shown = plan(&layer(r#"{"path":"a","symlink_of":"shown"}"#));
+    let error = build(&shown, &Memory::new(), &options).unwrap_err();
+    let expected = "expected a symlink, found a file that is shown by a link";
+    assert!(chain(&error).contains(expected), "{}", chain(&error));
+    build(&shown, &Memory::new(), &self::options(dir.path())).unwrap();
+}
+
 /// Large enough that listing and looking go on side by side.
 #[test]
 fn of_a_large_directory_all_is_taken_and_the_first_fault_told() {

@@ -299,6 +299,8 @@ const EVERYTHING: &str = r#"{"plan":"index","version":1,"names":["a:1","b"],"ann
 {"path":"d","dir":true,"mode":"1777"}
 {"path":"s","symlink":"../x"}
 {"path":"s2","symlink_b64":"/w=="}
+{"path":"s3","symlink_of":"links/s"}
+{"path":"s4","symlink_of_b64":"/w=="}
 {"path":"h","hardlink":"a"}
 {"path":"h2","hardlink_b64":"/w=="}
 {"path":"w","whiteout":true}
