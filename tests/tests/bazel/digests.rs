@@ -6,7 +6,11 @@ use crate::support::{bazel, in_tests, outputs, runners, workspace};
 const WAYS: [(&[&str], &str); 5] = [
     (&["--jobs=1"], "worker"),
     (
-        &["--spawn_strategy=linux-sandbox", "--jobs=16"],
+        &[
+            "--spawn_strategy=linux-sandbox",
+            "--nosandbox_default_allow_network",
+            "--jobs=16",
+        ],
         "linux-sandbox",
     ),
     (

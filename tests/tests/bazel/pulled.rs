@@ -8,7 +8,9 @@ use cooperage_testkit::program::run;
 use cooperage_testkit::registry::{self, Registry};
 use serde_json::Value;
 
-use crate::support::{bazel, in_tests, place_tool, tool, write, write_base};
+use crate::support::{
+    bazel, document, files, in_tests, place_tool, tool, workspace, write, write_base,
+};
 
 const BUILD: &str = r#"
 load("@cooperage//bazel:defs.bzl", "image", "image_layer", "image_push")
@@ -77,6 +79,25 @@ fn a_pulled_base_is_shallow_until_its_bytes_are_needed() {
         1,
         "written with the layer of one platform"
     );
+}
+
+#[test]
+fn a_base_is_the_same_in_a_layout_and_in_archives() {
+    let Some(workspace) = workspace() else { return };
+    let [layout, oci, docker] = ["base", "base_in_oci_archive", "base_in_docker_archive"].map(|base| {
+        let target = format!("//base:on_{base}");
+        let flags = ["--platforms=//index:linux_amd64"];
+        let words = [&["build", target.as_str()], &flags[..]].concat();
+        workspace.run(&words).expect("it builds");
+        let files = files(&workspace, &target, &flags);
+        let config = document(&files, ".config.json");
+        (document(&files, ".descriptor.json")["digest"].clone(), config)
+    });
+    assert_eq!(layout, oci);
+    // Such archives hold layers as they are unpacked: the same files, in other blobs.
+    assert_ne!(layout.0, docker.0);
+    assert_eq!(layout.1["rootfs"], docker.1["rootfs"]);
+    assert_eq!(layout.1["config"], docker.1["config"]);
 }
 
 /// Pushes an image of two platforms; gives its digest, and those of its layers.

@@ -77,7 +77,16 @@ pub(crate) fn copy_tests(to: &Path) {
     ] {
         set_mode(&to.join("names/data").join(name), mode);
     }
-    write_base(&to.join("base/layout"));
+    let base = to.join("base");
+    write_base(&base.join("layout"));
+    let layout = format!("oci:{}", base.join("layout").display());
+    for archive in ["oci", "docker"] {
+        let mut command = Command::new(tool());
+        command.args(["copy", "--platform", "linux/amd64", &layout]);
+        let file = base.join(format!("{archive}.tar"));
+        command.arg(format!("{archive}-archive:{}", file.display()));
+        run(&mut command, &[]).exits(0);
+    }
 }
 
 /// The tool as a file `cooperage` of a directory.

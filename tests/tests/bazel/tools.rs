@@ -8,7 +8,7 @@ use cooperage_testkit::bazel::Workspace;
 use cooperage_testkit::program::{built, target_of};
 use cooperage_testkit::sha256;
 
-use crate::support::{bazel, in_tests, outputs, repository, write};
+use crate::support::{bazel, in_tests, outputs, place_tool, repository, write};
 
 const BUILD: &str = r#"
 load("@cooperage//bazel:defs.bzl", "image_layer")
@@ -121,4 +121,47 @@ fn make_dist(output: &Path, target: &Path) {
         .expect("it starts");
     let said = String::from_utf8_lossy(&made.stderr);
     assert!(made.status.success(), "{said}");
+}
+
+/// A rule whose program is made by an action, for the machine that actions run on.
+const RULE: &str = "
+def _copied_impl(ctx):
+    program = ctx.actions.declare_file(ctx.label.name + \"_program\")
+    ctx.actions.run(
+        arguments = [ctx.file.program.path, program.path],
+        executable = \"/bin/cp\",
+        inputs = [ctx.file.program],
+        mnemonic = \"CopyTool\",
+        outputs = [program],
+    )
+    return [DefaultInfo(executable = program)]
+
+copied = rule(
+    implementation = _copied_impl,
+    attrs = {\"program\": attr.label(allow_single_file = True)},
+    executable = True,
+)
+";
+
+#[test]
+fn a_tool_may_be_what_another_target_builds() {
+    let Some(bazel) = bazel() else { return };
+    let directory = bazel.directory().join("any-target");
+    write_workspace(&directory, "tool = \"//:tool\"");
+    place_tool(&directory);
+    write(&directory.join("copied.bzl"), RULE);
+    let load = "load(\":copied.bzl\", \"copied\")\n";
+    let target = "copied(name = \"tool\", program = \"cooperage\", visibility = [\"//visibility:public\"])\n";
+    let build = [load, BUILD, target].concat();
+    write(&directory.join("BUILD.bazel"), &build);
+    let workspace = in_tests(bazel.workspace(&directory));
+    for strategy in ["worker", "linux-sandbox"] {
+        workspace.run(&["clean"]).expect("it can be cleaned");
+        let strategy = format!("--strategy=CooperageLayer={strategy}");
+        let spawns = workspace.spawns(&["build", "//:layer", &strategy]);
+        let spawns = spawns.expect("it builds");
+        let mut ran: Vec<_> = spawns.iter().map(|spawn| &*spawn.mnemonic).collect();
+        ran.sort_unstable();
+        assert_eq!(ran, ["CooperageLayer", "CopyTool"]);
+    }
 }

@@ -33,17 +33,14 @@ enum Target {
 }
 
 impl Target {
-    fn label(self, way: &Way) -> &'static str {
-        match (self, way.is_ours) {
-            (Self::All, true) => "//:images",
-            (Self::All, false) => "//:copies",
-            (Self::One, true) => "//images/i000:image",
-            (Self::One, false) => "//images/i000:copy",
-            (Self::Big, true) => "//big:image",
-            (Self::Big, false) => "//big:copy",
-            (Self::Dictionary, true) => "//dictionary:image",
-            (Self::Dictionary, false) => "//dictionary:copy",
-        }
+    fn label(self, way: &Way) -> String {
+        let package = match self {
+            Self::All => "",
+            Self::One => "images/i000",
+            Self::Big => "big",
+            Self::Dictionary => "dictionary",
+        };
+        format!("//{package}:{}", way.target)
     }
 }
 
@@ -152,34 +149,40 @@ impl Deed {
         self.prepare(workspace, way)?;
         let words = self.words(way);
         let began = Instant::now();
-        workspace.run(&words).map_err(|why| anyhow!("{why}"))?;
+        run(workspace, &words)?;
         Ok(began.elapsed().as_secs_f64())
     }
 
     /// Does it once more; gives how many actions ran and how many bytes they wrote.
     pub(super) fn count(&self, workspace: &Workspace<'_>, way: &Way) -> Result<(usize, u64)> {
         self.prepare(workspace, way)?;
-        let spawns = workspace
-            .spawns(&self.words(way))
-            .map_err(|why| anyhow!("{why}"))?;
+        let words = self.words(way);
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let spawns = workspace.spawns(&words).map_err(|why| anyhow!("{why}"))?;
         Ok((spawns.len(), spawns.iter().map(|spawn| spawn.bytes).sum()))
     }
 
-    fn words(&self, way: &Way) -> Vec<&'static str> {
+    /// How often it is done before it is measured: the first few times that a server of Bazel finds
+    /// out what is to be done, it runs code that is not translated yet.
+    pub(super) const fn warm(&self) -> usize {
+        if self.analysis { 10 } else { 1 }
+    }
+
+    fn words(&self, way: &Way) -> Vec<String> {
         words(self.target, way, self.analysis)
     }
 
     fn prepare(&self, workspace: &Workspace<'_>, way: &Way) -> Result<()> {
-        let run = |words: &[&str]| workspace.run(words).map_err(|why| anyhow!("{why}"));
+        let clean = ["clean".to_owned()];
         match self.before {
-            Before::Clean => drop(run(&["clean"])?),
+            Before::Clean => run(workspace, &clean)?,
             Before::KnowsOne => {
-                run(&["clean"])?;
-                run(&words(Target::One, way, true))?;
+                run(workspace, &clean)?;
+                run(workspace, &words(Target::One, way, true))?;
             }
-            Before::Nothing => drop(run(&self.words(way))?),
+            Before::Nothing => run(workspace, &self.words(way))?,
             Before::Change(file) => {
-                run(&self.words(way))?;
+                run(workspace, &self.words(way))?;
                 let number = CHANGES.fetch_add(1, Ordering::Relaxed);
                 let path = workspace.path().join(file);
                 let mut bytes = fs::read(&path)?;
@@ -195,12 +198,18 @@ impl Deed {
     }
 }
 
+fn run(workspace: &Workspace<'_>, words: &[String]) -> Result<()> {
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let ran = workspace.run(&words).map_err(|why| anyhow!("{why}"));
+    ran.map(drop)
+}
+
 /// What Bazel is told, so that the target is built, or analysed alone.
-fn words(target: Target, way: &Way, analysis: bool) -> Vec<&'static str> {
-    let mut words = vec!["build", target.label(way)];
-    words.extend(way.flags);
+fn words(target: Target, way: &Way, analysis: bool) -> Vec<String> {
+    let mut words = vec!["build".to_owned(), target.label(way)];
+    words.extend(way.flags.iter().map(ToString::to_string));
     if analysis {
-        words.push("--nobuild");
+        words.push("--nobuild".to_owned());
     }
     words
 }

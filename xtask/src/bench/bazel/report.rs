@@ -47,7 +47,7 @@ pub(super) fn markdown(results: &Results) -> String {
         "Seconds; medians of {} interleaved runs.\n",
         results.runs
     );
-    let reference = results.ways.iter().position(|way| !way.is_ours);
+    let reference = results.ways.iter().position(|way| !way.is_ours());
     header(results, reference, &mut out);
     for measured in &results.measured {
         row(results, measured, reference, &mut out);
@@ -65,7 +65,7 @@ fn header(results: &Results, reference: Option<usize>, out: &mut String) {
     for way in &results.ways {
         let _ = write!(line, " {} |", way.name);
         rule.push_str("---:|");
-        if way.is_ours && reference.is_some() {
+        if way.is_ours() && reference.is_some() {
             line.push_str(" times the copies |");
             rule.push_str("---:|");
         }
@@ -77,7 +77,7 @@ fn row(results: &Results, measured: &Measured, reference: Option<usize>, out: &m
     let mut line = format!("| `{}` |", measured.name);
     for (at, way) in results.ways.iter().enumerate() {
         let _ = write!(line, " {:.2} |", measured.median(at));
-        if let Some(to) = reference.filter(|_| way.is_ours) {
+        if let Some(to) = reference.filter(|_| way.is_ours()) {
             let _ = write!(line, " {:.2} |", measured.ratio(at, to));
         }
     }

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::{COPIES, COPIES_WITH_TOOLCHAIN, OURS};
+
 /// Images of three layers.
 const IMAGES: usize = 100;
 /// Length of each image's program, in bytes.
@@ -53,13 +55,29 @@ def _copied_impl(ctx):
     )
     return [DefaultInfo(files = depset([copy])), CopyInfo(listing = listing)]
 
-copied = rule(
+ATTRS = {
+    "layers": attr.label_list(providers = [CopyInfo]),
+    "srcs": attr.label_list(allow_files = True),
+}
+
+_copied = rule(
     implementation = _copied_impl,
-    attrs = {
-        "layers": attr.label_list(providers = [CopyInfo]),
-        "srcs": attr.label_list(allow_files = True),
-    },
+    attrs = ATTRS,
 )
+
+_copied_with_toolchain = rule(
+    implementation = _copied_impl,
+    attrs = ATTRS,
+    toolchains = ["@cooperage//bazel/toolchain:toolchain_type"],
+)
+
+def copied(name, srcs = [], layers = []):
+    _copied(name = name, srcs = srcs, layers = layers)
+    _copied_with_toolchain(
+        name = name + "_with_toolchain",
+        srcs = srcs,
+        layers = [layer + "_with_toolchain" for layer in layers],
+    )
 "#;
 
 const HEAD: &str = "\
@@ -142,10 +160,10 @@ pub(super) fn make(directory: &Path, cooperage: &Path) -> Result<()> {
 /// All images, and all copies.
 fn root() -> String {
     let mut text = String::from("exports_files([\"cooperage\"])\n");
-    for (name, target) in [("images", "image"), ("copies", "copy")] {
+    for target in [OURS, COPIES, COPIES_WITH_TOOLCHAIN] {
         let _ = writeln!(
             text,
-            "filegroup(name = \"{name}\", srcs = [\"//big:{target}\"] + ["
+            "filegroup(name = \"{target}\", srcs = [\"//big:{target}\"] + ["
         );
         for image in 0..IMAGES {
             let _ = writeln!(text, "    \"//images/i{image:03}:{target}\",");
