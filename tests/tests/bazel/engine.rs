@@ -1,12 +1,16 @@
 //! What `bazel run` and `bazel test` do with an image.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::process::Command;
 
 use cooperage_testkit::docker::{self, Store};
 use cooperage_testkit::peers::Generation;
+use cooperage_testkit::program::run;
 use cooperage_testkit::registry;
+use serde_json::Value;
 
-use crate::support::{document, files, workspace};
+use crate::support::{document, files, tool, workspace};
 
 #[test]
 fn an_image_is_loaded_into_docker_and_runs() {
@@ -47,6 +51,39 @@ fn an_image_is_pushed_with_the_digest_it_was_built_with() {
 }
 
 #[test]
+fn an_image_is_written_into_layouts_and_archives() {
+    let Some(workspace) = workspace() else { return };
+    let built = files(&workspace, "//app:on_base", &[]);
+    let directory = workspace.path().join("pushed");
+    fs::create_dir(&directory).expect("a directory can be made");
+    let places = [
+        "oci:layout",
+        "oci-archive:oci.tar",
+        "docker-archive:docker.tar",
+    ];
+    let places = places.map(|place| {
+        let (medium, name) = place.split_once(':').expect("a medium and a name");
+        format!("{medium}:{}", directory.join(name).display())
+    });
+    let mut words = vec!["run", "//app:push", "--"];
+    for place in &places {
+        words.extend(["--to", place]);
+    }
+    workspace.ran(&words).exits(0);
+    let descriptor = document(&built, ".descriptor.json");
+    for place in &places {
+        let mut command = Command::new(tool());
+        command.args(["verify", "--quiet", place]);
+        run(&mut command, &[]).exits(0);
+        let mut command = Command::new(tool());
+        command.args(["inspect", "--format", "json", place]);
+        let said = run(&mut command, &[]).exits(0).text();
+        let said: Value = serde_json::from_str(&said).expect("it is JSON");
+        assert_eq!(said["digest"], descriptor["digest"], "{place}: {said}");
+    }
+}
+
+#[test]
 fn an_index_is_pushed_whole_and_loaded_for_one_platform() {
     let Some(workspace) = workspace() else { return };
     let Some(registry) = registry::start(Generation::Modern) else {
@@ -60,7 +97,7 @@ fn an_index_is_pushed_whole_and_loaded_for_one_platform() {
     let descriptor = document(&built, ".descriptor.json");
     let (digest, index) = registry.manifest("index", "v1").expect("it was pushed");
     assert_eq!(descriptor["digest"], digest.as_str());
-    let index: serde_json::Value = serde_json::from_slice(&index).expect("it is JSON");
+    let index: Value = serde_json::from_slice(&index).expect("it is JSON");
     let manifests = index["manifests"].as_array().expect("it is an index");
     assert_eq!(manifests.len(), 2);
     assert_eq!(registry.missing("index", "v1"), [""; 0]);

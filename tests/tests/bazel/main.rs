@@ -8,6 +8,7 @@ mod engine;
 mod examples;
 mod failures;
 mod format;
+mod later;
 mod names;
 mod parity;
 mod pulled;
