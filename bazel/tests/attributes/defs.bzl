@@ -45,16 +45,3 @@ program = rule(
     },
     executable = True,
 )
-
-def _environment_impl(ctx):
-    link = ctx.actions.declare_symlink(ctx.label.name + "/bin/interpreter")
-    ctx.actions.symlink(
-        output = link,
-        target_path = "../../../../toolchain/bin/interpreter",
-    )
-    return [DefaultInfo(files = depset([link]))]
-
-environment = rule(
-    implementation = _environment_impl,
-    doc = "A symlink that leads somewhere in a tree of runfiles, and nowhere else.",
-)

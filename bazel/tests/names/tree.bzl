@@ -33,11 +33,17 @@ def _link_impl(ctx):
     link = ctx.actions.declare_symlink(ctx.label.name)
     ctx.actions.symlink(
         output = link,
-        target_path = "../nowhere/yet",
+        target_path = ctx.attr.target,
     )
     return [DefaultInfo(files = depset([link]))]
 
 link = rule(
     implementation = _link_impl,
-    doc = "A symlink that leads nowhere here.",
+    doc = "A symlink that need lead nowhere.",
+    attrs = {
+        "target": attr.string(
+            doc = "What it says.",
+            mandatory = True,
+        ),
+    },
 )

@@ -126,7 +126,7 @@ fn an_index_is_pushed_whole_and_loaded_for_one_platform() {
 fn an_image_test_passes_and_fails() {
     let Some(workspace) = workspace() else { return };
     let ran = workspace.ran(&["test", "//expect/..."]).exits(0);
-    ran.says(&["5 tests pass"]);
+    ran.says(&["6 tests pass"]);
     let ran = workspace
         .ran(&["test", "--test_output=errors", "//expect:fails"])
         .exits(3);
