@@ -20,8 +20,8 @@ pub enum Modes {
     #[default]
     Default,
     /// A silent entry is an error: for build systems, whose plans should say everything. So is a
-    /// [`SymlinkOf`](crate::EntryKind::SymlinkOf) an absolute link to a file of the same name, as which
-    /// they show files.
+    /// [`SymlinkOf`](crate::EntryKind::SymlinkOf) an absolute link to a file of the same name (but for
+    /// one directory), as which they show files.
     Required,
 }
 

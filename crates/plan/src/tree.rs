@@ -247,9 +247,17 @@ impl Adder<'_> {
     }
 
     /// Whether a link is a build system's way to show a file, which says where that lies on this
-    /// machine.
+    /// machine: under the same name, but for one directory that may stand for all configurations.
     fn is_shown_by(&self, target: &Path, name: &Path) -> bool {
-        self.modes == Modes::Required && target.is_absolute() && target.ends_with(name)
+        if self.modes != Modes::Required || !target.is_absolute() {
+            return false;
+        }
+        let length = name.components().count();
+        let mut pairs = name.components().rev().zip(target.components().rev());
+        let is_of_name = pairs.next().is_some_and(|(one, other)| one == other);
+        let (same, other): (Vec<_>, Vec<_>) = pairs.partition(|(one, other)| one == other);
+        let may_differ = usize::from(length >= 4);
+        is_of_name && other.len() <= may_differ && 1 + same.len() + other.len() == length
     }
 
     fn content_of(

@@ -68,7 +68,7 @@ fn errors_of_analysis_carry_the_label() {
 
 /// What the tool says of each target of `//lines`: the line's number, or the labels that contradict
 /// each other where it is two lines that do.
-const IN_ACTIONS: [(&str, &[&str]); 6] = [
+const IN_ACTIONS: [(&str, &[&str]); 7] = [
     ("glob_of_nothing", &["app/y*", "line "]),
     ("two_files_at_one_path", &["app/x", "//lines:two_files"]),
     (
@@ -76,6 +76,14 @@ const IN_ACTIONS: [(&str, &[&str]); 6] = [
         &[
             "`app/x` (//lines:BUILD.bazel)",
             // In a sandbox every file is shown by a link.
+            "expected a symlink",
+            "found a file",
+        ],
+    ),
+    (
+        "built_file_as_symlink",
+        &[
+            "`app/x` (//names:generated)",
             "expected a symlink",
             "found a file",
         ],
@@ -98,10 +106,16 @@ const IN_ACTIONS: [(&str, &[&str]); 6] = [
 #[test]
 fn errors_of_actions_name_the_line() {
     let Some(workspace) = workspace() else { return };
-    for strategy in ["worker", "linux-sandbox"] {
-        let strategy = format!("--strategy=CooperageLayer={strategy}");
+    for flags in [
+        &["--strategy=CooperageLayer=worker"][..],
+        &["--strategy=CooperageLayer=linux-sandbox"],
+        &[
+            "--spawn_strategy=linux-sandbox",
+            "--experimental_output_paths=strip",
+        ],
+    ] {
         let ran = workspace
-            .ran(&["build", "--keep_going", &strategy, "//lines/..."])
+            .ran(&[&["build", "--keep_going", "//lines/..."], flags].concat())
             .exits(1);
         for (name, words) in IN_ACTIONS {
             let begin = format!("Packing layer //lines:{name} failed");

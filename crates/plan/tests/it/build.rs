@@ -237,13 +237,28 @@ fn a_symlink_is_taken_over_wherever_it_leads() {
         refused(dir.path(), &layer(&line), reason);
     }
 
-    // What a sandbox makes of a file.
-    symlink("/elsewhere/shown", dir.path().join("shown")).unwrap();
-    let shown = plan(&layer(r#"{"path":"a","symlink_of":"shown"}"#));
-    let error = build(&shown, &Memory::new(), &options).unwrap_err();
-    let expected = "expected a symlink, found a file that is shown by a link";
-    assert!(chain(&error).contains(expected), "{}", chain(&error));
-    build(&shown, &Memory::new(), &self::options(dir.path())).unwrap();
+    // What a sandbox makes of files, and what it leaves as it is.
+    fs::create_dir_all(dir.path().join("out/any/bin")).unwrap();
+    for (name, target, is_shown) in [
+        ("shown", "/elsewhere/shown", true),
+        ("renamed", "/elsewhere/shown", false),
+        ("out/any/bin/x", "/elsewhere/out/any/bin/x", true),
+        ("out/any/bin/y", "/elsewhere/out/fast/bin/y", true),
+        ("out/any/bin/z", "/out/any/bin/other", false),
+        ("out/any/bin/sh", "/usr/bin/sh", false),
+        ("out/any/bin/up", "../out/any/bin/up", false),
+    ] {
+        symlink(target, dir.path().join(name)).unwrap();
+        let line = format!(r#"{{"path":"a","symlink_of":"{name}"}}"#);
+        let shown = plan(&layer(&line));
+        build(&shown, &Memory::new(), &self::options(dir.path())).unwrap();
+        let built = build(&shown, &Memory::new(), &options);
+        assert_eq!(built.is_err(), is_shown, "{name} {target}");
+        if let Err(error) = built {
+            let expected = "expected a symlink, found a file that is shown by a link";
+            assert!(chain(&error).contains(expected), "{}", chain(&error));
+        }
+    }
 }
 
 /// Large enough that listing and looking go on side by side.
