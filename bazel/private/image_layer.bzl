@@ -84,9 +84,18 @@ def _bare_lines(ctx, claimed, common):
         lines.append({"runtime": item})
     return lines
 
+def _literal(path):
+    """A glob that matches this path alone."""
+    return "".join([("\\" if character in "\\*?[]{}" else "") + character for character in path.elems()])
+
 def _match_lines(ctx):
     label = ctx.label
+
+    # What matches nothing is an error, and of a symlink no mode is set.
     matches = [
+        (_literal(path), {"dir_mode": "0755", "origin": "`declared_symlinks` of " + shown(label)})
+        for path in ctx.attr.declared_symlinks
+    ] + [
         (glob, {"mode": mode(label, "modes", text)})
         for glob, text in ctx.attr.modes.items()
     ] + [
@@ -148,7 +157,8 @@ is 0644, and other programs are named in `modes`. What `--legacy_external_runfil
             doc = """Paths at which files of `srcs` or `binaries` come to lie that rules made with `declare_symlink`.
 
 Such a file becomes a symlink with the target that it has, as in the virtual environments of
-`rules_python`. From Bazel 8 on rules say which files these are, and nothing need be named here.""",
+`rules_python`. From Bazel 8 on rules say which files these are, and nothing need be named here. A path at which
+nothing comes to lie is an error.""",
         ),
         "directories": attr.string_list(
             doc = "Directories that are there even if nothing lies in them, 0755. Empty directories of a tree artifact are named here too: Bazel shows them to no action.",

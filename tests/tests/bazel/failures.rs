@@ -68,7 +68,7 @@ fn errors_of_analysis_carry_the_label() {
 
 /// What the tool says of each target of `//lines`: the line's number, or the labels that contradict
 /// each other where it is two lines that do.
-const IN_ACTIONS: [(&str, &[&str]); 7] = [
+const IN_ACTIONS: [(&str, &[&str]); 8] = [
     ("glob_of_nothing", &["app/y*", "line "]),
     ("two_files_at_one_path", &["app/x", "//lines:two_files"]),
     (
@@ -86,6 +86,13 @@ const IN_ACTIONS: [(&str, &[&str]); 7] = [
             "`app/x` (//names:generated)",
             "expected a symlink",
             "found a file",
+        ],
+    ),
+    (
+        "symlink_of_nothing",
+        &[
+            r"app/\[y\]",
+            "`declared_symlinks` of //lines:symlink_of_nothing",
         ],
     ),
     (
