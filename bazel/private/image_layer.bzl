@@ -37,12 +37,15 @@ def _claim(ctx, claimed, attribute, text, what):
     claimed[path] = what
     return path
 
+def _declared_symlinks(ctx):
+    return [image_path(ctx.label, "declared_symlinks", path) for path in ctx.attr.declared_symlinks]
+
 def _named_entries(ctx, common):
     """The entries of labels, and where each thing lies."""
     claimed = {}
     entries = []
     inputs = []
-    links = {image_path(ctx.label, "declared_symlinks", path): True for path in ctx.attr.declared_symlinks}
+    links = {path: True for path in _declared_symlinks(ctx)}
     fragment = "".join([",%s:%s" % (json.encode(key), json.encode(value)) for key, value in common.items()])
     for target, text in ctx.attr.srcs.items():
         into = text.endswith("/")
@@ -94,7 +97,7 @@ def _match_lines(ctx):
     # What matches nothing is an error, and of a symlink no mode is set.
     matches = [
         (_literal(path), {"dir_mode": "0755", "origin": "`declared_symlinks` of " + shown(label)})
-        for path in ctx.attr.declared_symlinks
+        for path in _declared_symlinks(ctx)
     ] + [
         (glob, {"mode": mode(label, "modes", text)})
         for glob, text in ctx.attr.modes.items()
@@ -157,8 +160,8 @@ is 0644, and other programs are named in `modes`. What `--legacy_external_runfil
             doc = """Paths at which files of `srcs` or `binaries` come to lie that rules made with `declare_symlink`.
 
 Such a file becomes a symlink with the target that it has, as in the virtual environments of
-`rules_python`. From Bazel 8 on rules say which files these are, and nothing need be named here. A path at which
-nothing comes to lie is an error.""",
+`rules_python`. From Bazel 8 on rules say which files these are, and nothing need be named here. A
+path at which nothing comes to lie is an error.""",
         ),
         "directories": attr.string_list(
             doc = "Directories that are there even if nothing lies in them, 0755. Empty directories of a tree artifact are named here too: Bazel shows them to no action.",

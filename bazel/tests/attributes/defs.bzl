@@ -1,5 +1,7 @@
 """Rules that make what few rules make."""
 
+load("@cooperage//bazel:providers.bzl", "ImageInfo")
+
 def _tree_impl(ctx):
     tree = ctx.actions.declare_directory(ctx.label.name)
     ctx.actions.run_shell(
@@ -44,4 +46,21 @@ program = rule(
         ),
     },
     executable = True,
+)
+
+def _provided_impl(ctx):
+    info = ctx.attr.image[ImageInfo]
+    files = [info.manifest, info.config, info.descriptor] + [layer.metadata for layer in info.layers]
+    return [DefaultInfo(files = depset(files))]
+
+provided = rule(
+    implementation = _provided_impl,
+    doc = "What an image says of itself, by its provider.",
+    attrs = {
+        "image": attr.label(
+            doc = "The image.",
+            mandatory = True,
+            providers = [ImageInfo],
+        ),
+    },
 )

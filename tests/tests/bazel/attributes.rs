@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
-use crate::support::{workspace, write};
+use cooperage_testkit::program::run;
+
+use crate::support::{document, files, workspace, write};
 
 #[test]
 fn attributes_reach_the_image() {
@@ -27,4 +30,74 @@ fn stamps_come_from_the_workspace_status() {
     workspace
         .ran(&[&words[..], &["//attributes:config_test"]].concat())
         .exits(0);
+}
+
+/// What GNU tar says of entries: owner, size, time and path; after that the length of each xattr.
+const ENTRIES: [&str; 6] = [
+    "cooper/guild 4 2001-09-09 01:46:40 srv/one.txt",
+    "other/others 35 2004-11-09 11:33:20 etc/values",
+    "x:  2 user.bytes",
+    "x:  4 user.note",
+    "etc/.wh.old",
+    "srv/.wh..wh..opq",
+];
+
+#[test]
+fn what_a_layer_says_reaches_its_tar_its_descriptor_and_its_history() {
+    let Some(workspace) = workspace() else { return };
+    workspace
+        .run(&["build", "//attributes:said", "//attributes:provided"])
+        .expect("it builds");
+    let layer = files(&workspace, "//attributes:said", &[]);
+    let mut command = Command::new("tar");
+    command.env("TZ", "UTC");
+    command.args(["--gzip", "--list", "-vv", "--full-time", "--xattrs"]);
+    command
+        .args(["--xattrs-include=*", "--file"])
+        .arg(&layer[0]);
+    let said = run(&mut command, &[]).exits(0).text();
+    let words: Vec<_> = said.split_whitespace().collect();
+    let said = words.join(" ");
+    for entry in ENTRIES {
+        let words: Vec<_> = entry.split_whitespace().collect();
+        assert!(said.contains(&words.join(" ")), "no `{entry}`: {said}");
+    }
+
+    let provided = files(&workspace, "//attributes:provided", &[]);
+    let metadata = provided
+        .iter()
+        .filter(|path| path.to_string_lossy().ends_with(".layer.json"));
+    assert_eq!(metadata.count(), 2, "{provided:?}");
+    let manifest = document(&provided, ".manifest.json");
+    let layers = &manifest["layers"];
+    assert_eq!(layers[0]["annotations"]["org.example.layer"], "annotated");
+    let types =
+        ["gzip", "zstd"].map(|form| format!("application/vnd.oci.image.layer.v1.tar+{form}"));
+    assert_eq!(layers[0]["mediaType"], types[0].as_str());
+    assert_eq!(layers[1]["mediaType"], types[1].as_str());
+    let history = &document(&provided, ".config.json")["history"][0];
+    assert_eq!(history["comment"], "in parts");
+    assert_eq!(history["created_by"], "a cooper");
+}
+
+#[test]
+fn media_types_are_those_of_docker_where_they_are_asked_for() {
+    let Some(workspace) = workspace() else { return };
+    workspace
+        .run(&["build", "//attributes:docker"])
+        .expect("it builds");
+    let built = files(&workspace, "//attributes:docker", &[]);
+    let manifest = document(&built, ".manifest.json");
+    let docker = "application/vnd.docker";
+    let types = [
+        (&manifest["mediaType"], "distribution.manifest.v2+json"),
+        (&manifest["config"]["mediaType"], "container.image.v1+json"),
+        (
+            &manifest["layers"][0]["mediaType"],
+            "image.rootfs.diff.tar.gzip",
+        ),
+    ];
+    for (found, expected) in types {
+        assert_eq!(*found, format!("{docker}.{expected}"));
+    }
 }

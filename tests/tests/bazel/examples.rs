@@ -1,13 +1,16 @@
 //! The examples, each as it lies there, tests and all.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cooperage_testkit::bazel::Workspace;
 use cooperage_testkit::docker::{self, Store};
 use cooperage_testkit::http;
+use cooperage_testkit::program::run;
 
-use crate::support::{bazel, copy, copy_file, in_tests, repository, tool, write};
+use crate::support::{bazel, copy, copy_file, files, in_tests, repository, tool, write};
 
 /// A copy of an example, with the tool that is built already.
 fn example(name: &str) -> Option<Workspace<'static>> {
@@ -38,32 +41,56 @@ fn prebuilt(directory: &Path) -> PathBuf {
 }
 
 /// Builds all of it, and runs its tests.
-fn check(name: &str) {
-    let Some(workspace) = example(name) else {
-        return;
-    };
+fn check(name: &str) -> Option<Workspace<'static>> {
+    let workspace = example(name)?;
     let ran = workspace.ran(&["test", "//..."]).exits(0);
     ran.says(&["pass"]);
+    Some(workspace)
+}
+
+/// What a program of an image says that Bazel has written as a layout, unpacked and run in the place
+/// that it was built in, where its C library and its interpreter are.
+fn said_by(workspace: &Workspace<'_>, layout: &str, program: &str) -> String {
+    let bazel = bazel().expect("it has a workspace");
+    let layout = files(workspace, layout, &[]).remove(0);
+    let root = workspace.path().with_extension("root");
+    let mut unpack = Command::new(tool());
+    unpack
+        .arg("unpack")
+        .arg(format!("oci:{}", layout.display()));
+    run(unpack.arg(&root), &[]).exits(0);
+    let mut command = bazel.command(&root, &BTreeMap::new());
+    command.arg(root.join(program));
+    run(&mut command, &[]).exits(0).text()
 }
 
 #[test]
 fn base() {
-    check("bazel-base");
+    drop(check("bazel-base"));
 }
 
 #[test]
 fn cc() {
-    check("bazel-cc");
+    let Some(workspace) = check("bazel-cc") else {
+        return;
+    };
+    // The library lies in `_solib_*` of the runfiles, and nowhere else.
+    let said = said_by(&workspace, "//:shared_layout", "app/shared");
+    assert_eq!(said, "hello from a shared library\n");
 }
 
 #[test]
 fn index() {
-    check("bazel-index");
+    drop(check("bazel-index"));
 }
 
 #[test]
 fn python() {
-    check("bazel-python");
+    let Some(workspace) = check("bazel-python") else {
+        return;
+    };
+    let said = said_by(&workspace, "//:layout", "app/main");
+    assert_eq!(said, "hello from Python\ncooper\n");
 }
 
 /// What takes the place of a toolchain that would be downloaded: the compiler of the machine.

@@ -32,6 +32,13 @@ image_push(
     name = "push",
     image = ":image",
 )
+
+image(
+    name = "checked",
+    base = "@base",
+    check_base = True,
+    layers = [":layer"],
+)
 "#;
 
 #[test]
@@ -79,13 +86,41 @@ fn a_pulled_base_is_shallow_until_its_bytes_are_needed() {
         1,
         "written with the layer of one platform"
     );
+
+    // What the base offers is found out once, and the check reads that, not layers.
+    let spawns = workspace
+        .spawns(&["build", "//:checked"])
+        .expect("the base lacks nothing");
+    let of = |kind: &str| {
+        let spawns = spawns.iter().filter(|spawn| spawn.mnemonic == kind);
+        spawns.collect::<Vec<_>>()
+    };
+    let [check] = of("CooperageCheck")[..] else {
+        panic!("expected one check: {spawns:#?}");
+    };
+    let is_blob = |input: &&String| input.ends_with(".blob");
+    assert_eq!(check.inputs.iter().find(is_blob), None);
+    let facts = of("CooperageFacts");
+    let given = facts.iter().flat_map(|spawn| spawn.outputs.keys());
+    let given: Vec<_> = given.filter(|file| check.inputs.contains(file)).collect();
+    assert_eq!(given.len(), 1, "{facts:#?} {check:#?}");
+    let [image] = of("CooperageImage")[..] else {
+        panic!("expected one image: {spawns:#?}");
+    };
+    let is_of_check = |input: &&String| check.outputs.contains_key(*input);
+    assert_eq!(image.inputs.iter().find(is_of_check), None);
 }
 
 #[test]
 fn a_base_is_the_same_in_a_layout_and_in_archives() {
     let Some(workspace) = workspace() else { return };
-    let bases = ["base", "base_in_oci_archive", "base_in_docker_archive"];
-    let [layout, oci, docker] = bases.map(|base| {
+    let bases = [
+        "base",
+        "base_by_rule",
+        "base_in_oci_archive",
+        "base_in_docker_archive",
+    ];
+    let [layout, rule, oci, docker] = bases.map(|base| {
         let target = format!("//base:on_{base}");
         let flags = ["--platforms=//index:linux_amd64"];
         let words = [&["build", target.as_str()], &flags[..]].concat();
@@ -93,6 +128,7 @@ fn a_base_is_the_same_in_a_layout_and_in_archives() {
         let files = files(&workspace, &target, &flags);
         document(&files, ".descriptor.json")["digest"].clone()
     });
+    assert_eq!(layout, rule);
     assert_eq!(layout, oci);
     assert_eq!(layout, docker);
 }

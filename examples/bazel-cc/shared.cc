@@ -1,0 +1,8 @@
+#include <cstdio>
+
+const char *words();
+
+int main() {
+  std::puts(words());
+  return 0;
+}

@@ -1,0 +1,5 @@
+"""Whom to greet."""
+
+
+def anybody():
+    return "cooper"
