@@ -1,9 +1,8 @@
 //! Which actions run, and when.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use crate::support::{actions, document, files, set_mode, workspace, write};
+use crate::support::{actions, document, files, is_blob, set_mode, workspace, write};
 
 fn pair(mnemonic: &str, label: &str) -> (String, String) {
     (mnemonic.to_owned(), label.to_owned())
@@ -43,8 +42,7 @@ fn an_image_action_reads_documents_alone() {
     for spawn in spawns.iter().filter(|spawn| of_documents(&spawn.mnemonic)) {
         seen += 1;
         for input in &spawn.inputs {
-            let is_layer = Path::new(input).extension().is_some_and(|it| it == "blob");
-            assert!(!is_layer, "{}: {input}", spawn.label);
+            assert!(!is_blob(input), "{}: {input}", spawn.label);
         }
     }
     assert_eq!(seen, 4, "two platforms, their index, and an image");

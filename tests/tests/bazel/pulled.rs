@@ -9,7 +9,7 @@ use cooperage_testkit::registry::{self, Registry};
 use serde_json::Value;
 
 use crate::support::{
-    bazel, document, files, in_tests, place_tool, tool, workspace, write, write_base,
+    bazel, document, files, in_tests, is_blob, place_tool, tool, workspace, write, write_base,
 };
 
 const BUILD: &str = r#"
@@ -98,8 +98,7 @@ fn a_pulled_base_is_shallow_until_its_bytes_are_needed() {
     let [check] = of("CooperageCheck")[..] else {
         panic!("expected one check: {spawns:#?}");
     };
-    let is_blob = |input: &&String| input.ends_with(".blob");
-    assert_eq!(check.inputs.iter().find(is_blob), None);
+    assert_eq!(check.inputs.iter().find(|input| is_blob(input)), None);
     let facts = of("CooperageFacts");
     let given = facts.iter().flat_map(|spawn| spawn.outputs.keys());
     let given: Vec<_> = given.filter(|file| check.inputs.contains(file)).collect();

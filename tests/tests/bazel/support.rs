@@ -167,6 +167,11 @@ pub(crate) fn actions(spawns: &[Spawn]) -> Vec<(String, String)> {
     actions
 }
 
+/// Whether a file is a layer's bytes.
+pub(crate) fn is_blob(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|it| it == "blob")
+}
+
 /// How often each runner ran an action of the rules.
 pub(crate) fn runners(spawns: &[Spawn]) -> BTreeMap<String, usize> {
     let mut runners = BTreeMap::new();
