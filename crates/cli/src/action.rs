@@ -261,6 +261,9 @@ fn hinted(error: anyhow::Error) -> anyhow::Error {
         TreePlanError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
             Some("names in a request start from the working directory, or from `sandboxDir`")
         }
+        TreePlanError::Type { expected, .. } if *expected == "a symlink" => {
+            Some("`declared_symlinks` is for what rules make with `declare_symlink` alone")
+        }
         TreePlanError::NoMode { .. } => Some("in a request every entry has a `mode`"),
         _ => None,
     });

@@ -101,8 +101,16 @@ fn build_hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str>
         return Some("name the layer's `blob` beside its `metadata` in the plan");
     }
     match error.downcast_ref::<TreePlanError>()? {
+        TreePlanError::File { file, source, .. }
+            if source.kind() == ErrorKind::NotFound && file.is_symlink() =>
+        {
+            Some("`symlink_of` instead of `file` takes a symlink as it is, wherever it leads")
+        }
         TreePlanError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
             Some("relative names start from the plan's own directory; `--root` names another one")
+        }
+        TreePlanError::Type { expected, .. } if *expected == "a symlink" => {
+            Some("`file` instead of `symlink_of` takes a file's bytes")
         }
         TreePlanError::Type { found, .. } if *found == "a directory" => {
             Some("`tree` instead of `file` takes all that lies below a directory")

@@ -78,6 +78,7 @@ const IN_ACTIONS: [(&str, &[&str]); 8] = [
             // In a sandbox every file is shown by a link.
             "expected a symlink",
             "found a file",
+            "hint: `declared_symlinks` is for what rules make",
         ],
     ),
     (

@@ -336,6 +336,7 @@ fn the_example_of_the_page_is_a_request() {
 fn hints_are_those_for_requests() {
     let project = Project::new();
     std::fs::create_dir(project.path("dir")).expect("a directory");
+    std::os::unix::fs::symlink("nowhere", project.path("dangling")).expect("a symlink");
     for (entry, hint) in [
         (
             r#"{"path":"a","file":"nowhere","mode":"0644"}"#,
@@ -344,6 +345,14 @@ fn hints_are_those_for_requests() {
         (
             r#"{"path":"a","file":"dir","mode":"0644"}"#,
             "`tree` instead of `file` takes all",
+        ),
+        (
+            r#"{"path":"a","symlink_of":"dir"}"#,
+            "`declared_symlinks` is for what rules make",
+        ),
+        (
+            r#"{"path":"a","file":"dangling","mode":"0644"}"#,
+            "is named in the layer's `declared_symlinks`",
         ),
         (
             r#"{"path":"a","text":""}"#,

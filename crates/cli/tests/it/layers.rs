@@ -193,3 +193,26 @@ fn faults_leave_no_files() {
         .says(&["layer 0 (`lower`) is not built yet", "hint:"]);
     assert_eq!(project.names(), before);
 }
+
+#[test]
+fn symlinks_and_files_are_told_apart() {
+    let project = Project::new();
+    std::os::unix::fs::symlink("nowhere", project.path("dangling")).expect("a symlink");
+    for (entry, hint) in [
+        (
+            r#""file":"dangling""#,
+            "hint: `symlink_of` instead of `file`",
+        ),
+        (
+            r#""symlink_of":".""#,
+            "hint: `file` instead of `symlink_of`",
+        ),
+    ] {
+        let plan = format!("{{\"plan\":\"layer\",\"version\":1}}\n{{\"path\":\"a\",{entry}}}\n");
+        let args = ["layer", "-", "--blob", "b", "--metadata", "m"];
+        project
+            .run_with(&args, plan.as_bytes())
+            .exits(1)
+            .says(&[hint]);
+    }
+}
