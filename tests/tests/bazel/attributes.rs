@@ -6,7 +6,7 @@ use std::process::Command;
 
 use cooperage_testkit::program::run;
 
-use crate::support::{document, files, workspace, write};
+use crate::support::{document, files, is_blob, workspace, write};
 
 #[test]
 fn attributes_reach_the_image() {
@@ -100,4 +100,29 @@ fn media_types_are_those_of_docker_where_they_are_asked_for() {
     for (found, expected) in types {
         assert_eq!(*found, format!("{docker}.{expected}"));
     }
+}
+
+#[test]
+fn a_foreign_tar_is_taken_in_the_form_that_is_asked_for() {
+    let Some(workspace) = workspace() else { return };
+    let targets = ["keep", "recompress", "uncompress", "canonical"];
+    let targets = targets.map(|form| format!("//attributes:{form}"));
+    let mut words = vec!["build", "//attributes:tar"];
+    words.extend(targets.iter().map(String::as_str));
+    workspace.run(&words).expect("it builds");
+    let read = |path: &std::path::Path| fs::read(path).expect("it was built");
+    let tar = read(&files(&workspace, "//attributes:tar", &[])[0]);
+    let [keep, recompress, uncompress, canonical] = targets.map(|target| {
+        let built = files(&workspace, &target, &[]);
+        let blob = built.iter().find(|path| is_blob(&path.to_string_lossy()));
+        let diff_id = document(&built, ".layer.json")["diff_id"].clone();
+        (read(blob.expect("a layer has bytes")), diff_id)
+    });
+    assert_eq!(keep.0, tar, "its bytes");
+    assert_eq!(keep.1, recompress.1, "the same tar in another encoding");
+    assert_eq!(keep.1, uncompress.1, "the same tar in none");
+    assert_ne!(keep.1, canonical.1, "another tar");
+    let zstd = [0x28, 0xb5, 0x2f, 0xfd];
+    assert!(recompress.0.starts_with(&zstd) && canonical.0.starts_with(&zstd));
+    assert_eq!(uncompress.0.get(257..262), Some(&b"ustar"[..]));
 }
